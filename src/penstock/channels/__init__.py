@@ -1,0 +1,3 @@
+"""
+Ways out: each channel turns messages into what one kind of carrier understands.
+"""

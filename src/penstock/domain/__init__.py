@@ -1,0 +1,3 @@
+"""
+What Penstock knows about messages: pure values and functions, no I/O and no clock.
+"""

@@ -1,0 +1,3 @@
+"""
+The HTTP side: the wire contract of the Direct API and our own surface beside it.
+"""
