@@ -18,6 +18,8 @@ class Outgoing(NamedTuple):
     destination: int
     text: str
     ttl: int | None  #: seconds that the carrier may try; None leaves it to the carrier
+    parts: int = 1  #: segments, as counted when the message was filled
+    ticket: object = None  #: the engine's own; channels hand it back untouched
 
 
 class Accepted(NamedTuple):

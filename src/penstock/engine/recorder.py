@@ -1,0 +1,244 @@
+"""
+The recorder of a sender: outcomes and receipts become facts.
+
+What has come since the last transaction goes into the next one, so that the batches grow with the
+load: submissions and receipts by COPY, the tallies they move, the claims they end, what goes back
+to the slices.  A claim that is missing was taken over by a stop or a recovery: its messages are
+facts already (in doubt), and this sender has lost its lease.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import asyncpg
+import structlog
+
+from penstock.domain.errors import StoreUnavailable
+from penstock.domain.lifecycle import SubmissionOutcome
+from penstock.engine.lease import Lease, LeaseLost, clock
+from penstock.engine.outbox import Held, Outbox
+from penstock.engine.receipts import PATIENCE, Matched, ReceiptBook, Unmatched, stray_of
+from penstock.engine.signals import Released, say
+from penstock.store import facts, halts, sweeps
+from penstock.store.database import Connection, Database
+from penstock.store.facts import Submission, Tallies
+from penstock.store.rows import BEGINNING
+
+log = structlog.get_logger(__name__)
+
+_Result = TypeVar("_Result")
+
+#: Pause between transactions while nobody waits, in seconds: fuller batches cost less each.
+GATHER = 0.02
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction records."""
+
+    submissions: list[Submission] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)  #: the claim of each submission
+    parts: list[int] = field(default_factory=list)  #: the parts of each submission
+    receipts: list[Matched] = field(default_factory=list)
+    ended: list[Held] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.submissions or self.receipts or self.ended)
+
+
+class Recorder:
+    """Records what the links of one sender tell."""
+
+    def __init__(
+        self, database: Database, lease: Lease, outbox: Outbox, books: Iterable[ReceiptBook], *, lifetime: int
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._outbox = outbox
+        self._books = tuple(books)
+        self._lifetime = lifetime
+        self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._next = Batch()
+        self._touched: set[int] = set()
+        self.written = asyncio.Event()  #: set after each transaction
+
+    def add_submission(self, submission: Submission, held: Held, parts: int) -> None:
+        """Take in an outcome."""
+        batch = self._next
+        batch.submissions.append(submission)
+        batch.held.append(held)
+        batch.parts.append(parts)
+
+    def add_receipts(self, matched: Sequence[Matched]) -> None:
+        """Take in receipts whose message is known and recorded, or about to be in the same transaction."""
+        self._next.receipts.extend(matched)
+
+    def wake(self, *, hurry: bool = False) -> None:
+        """There is something to record; *hurry* when somebody waits for it."""
+        self._wanted.set()
+        if hurry:
+            self._hurry.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that came has been recorded."""
+        return not self._next and not self._outbox.ended and not self._wanted.is_set()
+
+    async def run(self) -> None:
+        """Record for ever; raises LeaseLost when this sender was taken for dead."""
+        while True:
+            await self._wait()
+            self._wanted.clear()
+            self._hurry.clear()
+            await self._look_up()
+            batch, self._next = self._next, Batch()
+            batch.ended, self._outbox.ended = self._outbox.ended, []
+            if batch:
+                await self._write(batch)
+            self.written.set()
+            self.written.clear()
+
+    async def _wait(self) -> None:
+        # Receipts that wait for their message are looked at now and then.
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+        if not self._hurry.is_set():
+            try:
+                async with asyncio.timeout(GATHER):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+
+    async def _look_up(self) -> None:
+        """Find the messages of receipts that memory does not know; what is not there either becomes a stray."""
+        for book in self._books:
+            due = book.overdue(clock() - PATIENCE)
+            if not due:
+                continue
+            ids = [waiting.receipt.carrier_message_id for waiting in due]
+            found = await self._persist(lambda ids=ids, book=book: self._find(book.carrier_id, ids))
+            matched, strays = book.settle(due, found)
+            self._next.receipts.extend(matched)
+            if strays:
+                await self._persist(lambda strays=strays, book=book: self._keep(book.carrier_id, strays))
+                for stray in strays:
+                    stray.delivery.settle()
+
+    async def _find(self, carrier_id: int, ids: list[str]) -> dict[str, facts.Found]:
+        async with self._database.connection() as connection:
+            return await facts.find_submissions(connection, carrier_id, ids)
+
+    async def _keep(self, carrier_id: int, strays: list[Unmatched]) -> None:
+        async with self._database.connection() as connection:
+            await facts.keep_strays(connection, carrier_id, [stray_of(stray) for stray in strays])
+
+    async def _write(self, batch: Batch) -> None:
+        try:
+            await self._persist(lambda: self._transact(batch, receipts_are_new=True))
+        except asyncpg.UniqueViolationError:
+            await self._persist(lambda: self._transact(batch, receipts_are_new=False))
+        for matched in batch.receipts:
+            matched.delivery.settle()
+        await self._settle(batch)
+
+    async def _persist(self, step: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Do *step* as soon as the database can be reached, however long that takes."""
+        while True:
+            try:
+                return await step()
+            except StoreUnavailable as error:
+                log.warning("recorder_waits_for_store", error=repr(error.__cause__))
+                await asyncio.sleep(0.1)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+                log.warning("recorder_tries_again", error=repr(error))
+
+    async def _transact(self, batch: Batch, *, receipts_are_new: bool) -> None:
+        tallies = Tallies()
+        async with self._database.transaction() as connection:
+            back = [
+                (held.dispatch_id, first, end, held.zone) for held in batch.ended for first, end in held.unwritten()
+            ]
+            if back:
+                await facts.lock_dispatches(connection, {run[0] for run in back})
+            mine = {held.key for held in batch.held} | {held.key for held in batch.ended}
+            if mine:
+                kept = await facts.lock_claims(connection, self._lease.sender_id, sorted(mine))
+                if len(kept) < len(mine):
+                    await self._give_up(batch, kept)
+            if batch.submissions:
+                await facts.copy_submissions(connection, batch.submissions)
+                self._count_submissions(batch, tallies)
+            await self._write_receipts(connection, batch, tallies, are_new=receipts_are_new)
+            await facts.add_tallies(connection, self._lease.sender_id, tallies)
+            if back:
+                await facts.give_back(connection, back, wake_at=BEGINNING)
+            if batch.ended:
+                await facts.release_claims(connection, [held.key for held in batch.ended])
+                for dispatch_id in {held.dispatch_id for held in batch.ended if self._outbox.is_halted(held)}:
+                    await halts.notify(connection, say(Released(dispatch_id)))
+
+    @staticmethod
+    def _count_submissions(batch: Batch, tallies: Tallies) -> None:
+        for submission, parts in zip(batch.submissions, batch.parts, strict=True):
+            count = tallies.of(submission.dispatch_id, submission.carrier_id)
+            if submission.outcome == SubmissionOutcome.ACCEPTED:
+                count.accepted += 1
+                count.accepted_parts += parts
+            elif submission.outcome == SubmissionOutcome.REJECTED:
+                count.refused += 1
+                count.refused_parts += parts
+            else:
+                count.in_doubt += 1
+                count.in_doubt_parts += parts
+
+    @staticmethod
+    async def _write_receipts(connection: Connection, batch: Batch, tallies: Tallies, *, are_new: bool) -> None:
+        if not batch.receipts:
+            return
+        rows = [matched.fact for matched in batch.receipts]
+        if are_new:
+            await facts.copy_receipts(connection, rows)
+            for matched in batch.receipts:
+                fact = matched.fact
+                facts.count_receipt(tallies.of(fact.dispatch_id, matched.carrier_id), fact.status, matched.parts)
+            return
+        new = await facts.insert_receipts(connection, rows)
+        for matched in batch.receipts:
+            key = (matched.fact.dispatch_id, matched.fact.seq)
+            if key in new:
+                new.discard(key)
+                count = tallies.of(key[0], matched.carrier_id)
+                facts.count_receipt(count, matched.fact.status, matched.parts)
+
+    async def _give_up(self, batch: Batch, kept: set[tuple[int, int]]) -> None:
+        """Some claims were taken over: say what was written after a stop took effect, and end."""
+        self._lease.shut()
+        lost = {held for held in (*batch.held, *batch.ended) if held.key not in kept}
+        writes = [
+            (held.dispatch_id, self._lease.instant(at), count)
+            for held in lost | self._outbox.held
+            for at, count in held.writes
+        ]
+        async with self._database.transaction() as connection:
+            late = await sweeps.note_late(connection, self._lease.sender_id, writes)
+        log.error("lease_lost", sender=self._lease.name, claims=len(lost), late=late)
+        raise LeaseLost(self._lease.name)
+
+    async def _settle(self, batch: Batch) -> None:
+        """Move on the dispatches that this batch may have completed; what is missed the sweeper finds."""
+        self._touched |= {held.dispatch_id for held in batch.ended}
+        self._touched |= {matched.fact.dispatch_id for matched in batch.receipts}
+        if self._next.submissions and len(self._touched) < 50:  # noqa: PLR2004 - busy: together with the next batches
+            return
+        touched, self._touched = self._touched, set()
+        try:
+            async with self._database.connection() as connection:
+                await sweeps.settle(connection, touched, lifetime=self._lifetime)
+        except StoreUnavailable:
+            self._touched |= touched

@@ -1,0 +1,307 @@
+"""
+A sender: claims messages, hands them to its links, records what comes of it.
+
+Whatever one of its tasks does not expect ends the whole process; its claims say what it may have
+written, and another sender goes on with the rest.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from penstock.channels.port import Gate, Link, LinkEvents
+from penstock.domain.errors import StoreUnavailable
+from penstock.domain.lifecycle import SubmissionOutcome
+from penstock.domain.model import Priority
+from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing, Receipt, Rejected, Throttled
+from penstock.engine.claimer import Claimer
+from penstock.engine.lease import Lease, clock
+from penstock.engine.outbox import Held, Outbox
+from penstock.engine.receipts import Delivery, ReceiptBook
+from penstock.engine.recorder import Recorder
+from penstock.engine.signals import WORK, Halted, hear
+from penstock.store import facts
+from penstock.store.database import Database
+from penstock.store.facts import Submission
+
+log = structlog.get_logger(__name__)
+
+#: Messages of better priority than adverts that may be claimed when adverts fill the sender.
+EXPRESS = 100
+#: How long a claimed message may wait for room before it goes back, in seconds.
+STALE_SECONDS = 2.0
+#: How often an idle sender looks for work that nobody told it of, in seconds.
+IDLE_SECONDS = 0.1
+
+_OUTCOMES = {Accepted: SubmissionOutcome.ACCEPTED, Rejected: SubmissionOutcome.REJECTED, Lost: SubmissionOutcome.IN_DOUBT}
+
+LinkFactory = Callable[[Gate, LinkEvents], Sequence[Link]]
+
+
+class SenderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender is told."""
+
+    name: str  #: unique among all senders that ever were
+    claim_limit: int = 1000  #: messages claimed and without outcome, for each link
+    channel_types: tuple[str, ...] = ("SMS",)
+    lifetime: int = 90_000  #: seconds to wait for a receipt when the dispatch does not say
+    drain_timeout: float = 15.0  #: seconds for outstanding answers when it ends
+
+
+class Sender:
+    """One sender process; also the events of its links."""
+
+    def __init__(self, dsn: str, settings: SenderSettings, make_links: LinkFactory) -> None:
+        self._dsn = dsn
+        self._settings = settings
+        self._lease = Lease(dsn, settings.name)
+        self._outbox = Outbox()
+        self._links = tuple(make_links(self._lease.is_open, self))
+        self._books: dict[str, ReceiptBook] = {}
+        self._room = asyncio.Event()
+        self._work = asyncio.Event()
+        self._draining = False
+        self._speed = 0.0
+        self._submitted = 0
+
+    async def run(self, stop: asyncio.Event, started: Callable[[], None]) -> None:
+        """
+        Send until *stop* is set, then finish what is on the wire and give the rest back.
+
+        *started* is called once the lease is held.  Raises LeaseLost when this sender was taken
+        for dead.
+        """
+        await self._lease.begin()
+        database = await Database.connect(self._dsn, size=6, name=f"penstock sender {self._lease.sender_id}")
+        try:
+            async with database.connection() as connection:
+                for carrier in sorted({link.carrier for link in self._links}):
+                    self._books[carrier] = ReceiptBook(await facts.make_carrier(connection, carrier))
+            self._recorder = Recorder(
+                database, self._lease, self._outbox, self._books.values(), lifetime=self._settings.lifetime
+            )
+            claimer = Claimer(database, self._lease.sender_id, self._settings.channel_types)
+            await self._work_until(stop, database, claimer, started)
+        finally:
+            await database.close()
+
+    async def _work_until(
+        self, stop: asyncio.Event, database: Database, claimer: Claimer, started: Callable[[], None]
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            keeping = [
+                group.create_task(self._lease.keep(self._link_states, self._halt_found)),
+                group.create_task(self._recorder.run()),
+                group.create_task(database.listen(self._hear, connected=self._look_for_halts)),
+                *(group.create_task(link.run()) for link in self._links),
+            ]
+            claiming = [
+                group.create_task(self._claim_all(claimer)),
+                group.create_task(self._claim_express(claimer)),
+                group.create_task(self._watch()),
+            ]
+            log.info("sender_started", sender=self._settings.name, links=len(self._links))
+            started()
+            await stop.wait()
+            for task in claiming:
+                task.cancel()
+            await asyncio.wait(claiming)
+            await self._drain()
+            for task in keeping:
+                task.cancel()
+        log.info("sender_ended", sender=self._settings.name)
+
+    async def _drain(self) -> None:
+        self._draining = True
+        self._outbox.return_older(float("inf"))
+        deadline = asyncio.get_running_loop().time() + self._settings.drain_timeout
+        await asyncio.gather(*(link.close(deadline) for link in self._links))
+        self._outbox.return_older(float("inf"))
+        self._recorder.wake(hurry=True)
+        while not self._recorder.is_idle or self._outbox.held:
+            await self._recorder.written.wait()
+        if not await self._lease.end():
+            log.error("sender_left_claims", sender=self._settings.name)
+
+    # What the links tell.
+
+    def on_room(self, link: Link) -> None:
+        """Fill the link again."""
+        self._fill(link)
+        self._room.set()
+
+    def on_outcomes(self, link: Link, outcomes: Sequence[tuple[Outgoing, Outcome]]) -> None:
+        """Turn outcomes into rows, and fill the places they leave."""
+        book = self._books[link.carrier]
+        recorder, outbox = self._recorder, self._outbox
+        carrier_id = book.carrier_id
+        instant = self._lease.instant(clock())
+        back = []
+        for message, outcome in outcomes:
+            held = message.ticket
+            assert isinstance(held, Held)  # noqa: S101 - tickets are ours alone
+            code = carrier_message_id = None
+            if type(outcome) is Accepted:
+                carrier_message_id = outcome.carrier_message_id
+                early = book.accepted(carrier_message_id, message)
+                if early is not None:
+                    recorder.add_receipts((early,))
+            elif type(outcome) is Throttled:
+                back.append(message)
+                continue
+            elif type(outcome) is Rejected:
+                code = outcome.code
+            recorder.add_submission(
+                Submission(
+                    message.dispatch_id, message.seq, _OUTCOMES[type(outcome)], carrier_id, code, instant,
+                    carrier_message_id,
+                ),
+                held,
+                message.parts,
+            )  # fmt: skip
+            outbox.resolve(held)
+        if back:
+            outbox.put_back(back)
+            if self._draining:
+                outbox.return_older(float("inf"))
+        self._fill(link)
+        hurry = any(outbox.is_halted(held) or held.priority < Priority.PROMO for held in outbox.ended)
+        recorder.wake(hurry=hurry)
+        self._room.set()
+
+    def on_receipts(self, link: Link, receipts: Sequence[Receipt], acknowledge: Callable[[], None]) -> None:
+        """Match receipts to messages; the carrier hears of them once they are recorded."""
+        if not receipts:
+            acknowledge()
+            return
+        now = clock()
+        delivery = Delivery(acknowledge, len(receipts))
+        book = self._books[link.carrier]
+        self._recorder.add_receipts(book.receive(receipts, delivery, now, self._lease.instant(now)))
+        self._recorder.wake()
+
+    def _fill(self, link: Link) -> None:
+        room = link.room
+        while room > 0 and len(self._outbox):
+            messages = self._outbox.take(room)
+            taken = link.submit(messages)
+            if taken:
+                self._submitted += taken
+                _note_writes(messages[:taken])
+            if taken < len(messages):
+                self._outbox.put_back(messages[taken:])
+                return
+            room = link.room
+
+    # Claiming.
+
+    async def _claim_all(self, claimer: Claimer) -> None:
+        """Keep enough messages waiting that the links never run dry."""
+        while True:
+            wanted = self._wanted()
+            if wanted and await self._claim(claimer, wanted, Priority.PROMO):
+                continue
+            await _either(self._room, self._work, IDLE_SECONDS if wanted else STALE_SECONDS)
+
+    async def _claim_express(self, claimer: Claimer) -> None:
+        """Look for better messages while adverts fill the sender."""
+        while True:
+            held = sum(map(self._outbox.waiting, range(Priority.PROMO)))
+            if self._is_able and not self._wanted() and held < EXPRESS:
+                if await self._claim(claimer, EXPRESS - held, Priority.SERVICE):
+                    continue
+            await asyncio.sleep(IDLE_SECONDS / 2)
+
+    async def _claim(self, claimer: Claimer, most: int, lowest: Priority) -> bool:
+        try:
+            found = await claimer.claim(most, lowest=lowest)
+        except StoreUnavailable:
+            await asyncio.sleep(IDLE_SECONDS)
+            return False
+        for held, messages in found:
+            self._outbox.add(held, messages)
+        for link in self._links:
+            self._fill(link)
+        if self._outbox.ended:
+            self._recorder.wake(hurry=True)
+        return bool(found)
+
+    @property
+    def _is_able(self) -> bool:
+        return self._lease.is_open() and any(link.is_up for link in self._links)
+
+    def _wanted(self) -> int:
+        """Return how many messages to claim now: a twentieth of a second's worth, within the limit."""
+        if not self._is_able:
+            return 0
+        up = [link for link in self._links if link.is_up]
+        free = len(up) * self._settings.claim_limit - EXPRESS - self._outbox.unresolved
+        # Below this the next claim would come too late.
+        low = sum(link.room for link in up) + int(self._speed * 0.05)
+        waiting = len(self._outbox)
+        if waiting > low or free <= 0:
+            return 0
+        return max(0, min(free, 2 * low + 50 - waiting, self._settings.claim_limit // 2))
+
+    # Halts, and time that passes.
+
+    def _hear(self, said: str) -> None:
+        match hear(said):
+            case Halted(dispatch_id, halts):
+                self._halt_found({dispatch_id: halts})
+            case signal if signal == WORK:
+                self._work.set()
+
+    def _halt_found(self, halted: dict[int, int]) -> None:
+        for dispatch_id, halts in halted.items():
+            if self._outbox.halt(dispatch_id, halts):
+                self._recorder.wake(hurry=True)
+
+    async def _look_for_halts(self) -> None:
+        """Nothing to do: the lease looks for halts with each renewal."""
+
+    async def _watch(self) -> None:
+        """Measure the speed, and give back what no link takes."""
+        while True:
+            before = self._submitted
+            await asyncio.sleep(0.25)
+            self._speed = 0.7 * self._speed + 0.3 * (self._submitted - before) / 0.25
+            self._outbox.return_older(clock() - STALE_SECONDS)
+            if self._outbox.ended:
+                self._recorder.wake(hurry=True)
+            for link in self._links:
+                self._fill(link)
+
+    def _link_states(self) -> dict[str, object]:
+        states: dict[str, list[int]] = {}
+        for link in self._links:
+            state = states.setdefault(link.carrier, [0, 0])
+            state[0] += link.is_up
+            state[1] += 1
+        return dict(states)
+
+
+def _note_writes(messages: Sequence[Outgoing]) -> None:
+    """Note in each claim when how much of it was written."""
+    at = clock()
+    last, count = messages[0].ticket, 0
+    for message in messages:
+        if message.ticket is not last:
+            last.writes.append((at, count))  # type: ignore[attr-defined] - tickets are ours alone
+            last, count = message.ticket, 0
+        count += 1
+    last.writes.append((at, count))  # type: ignore[attr-defined] - tickets are ours alone
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
+    """Wait for one of two events, at most *seconds*, and clear both."""
+    waiting = [asyncio.ensure_future(first.wait()), asyncio.ensure_future(second.wait())]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    first.clear()
+    second.clear()

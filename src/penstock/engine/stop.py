@@ -1,0 +1,180 @@
+"""
+The stop: after it has returned, nothing more of the dispatch leaves, whatever crashes.
+
+1. `begin`: one transaction locks the dispatch, checks the move and marks it ``changing``.  From its
+   commit on no claim of the dispatch can be made.  Every sender hears of it.
+2. The senders write no further message of it, wait for the answers of what they have written,
+   record them and release their claims (`penstock.engine.sender`).
+3. `_finish` waits until no living sender holds a claim: released, or its lease has run out.
+4. One transaction fences off the dead senders, turns their claims into in-doubt facts, writes the
+   receipt and ends the halt.
+
+Whoever finds a dispatch ``changing`` may go on with steps 3 and 4: the call that began it, a call
+that joins it, or the sweeper of any node.  A pause is the same with another end.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import asyncpg
+import structlog
+
+from penstock.domain.errors import DispatchNotFound, InappropriateStatus, StopReceiptNotFound, StoreUnavailable
+from penstock.domain.lifecycle import DispatchStatus, may_pause, may_stop
+from penstock.domain.model import Caller, StopReceipt
+from penstock.engine.signals import Halted, Released, hear, say
+from penstock.store import dispatches, halts, leases
+from penstock.store.database import Connection, Database
+
+log = structlog.get_logger(__name__)
+
+#: How long a stop waits for a signal before it looks for itself, in seconds.
+LOOK_SECONDS = 0.05
+
+
+class Stops:
+    """Stops and pauses dispatches."""
+
+    def __init__(self, database: Database, *, lifetime: int, timeout: float) -> None:
+        self._database = database
+        self._lifetime = lifetime
+        self._timeout = timeout
+        self._released: dict[int, set[asyncio.Event]] = defaultdict(set)
+
+    async def stop(self, caller: Caller, dispatch_id: int) -> None:
+        """
+        Stop a dispatch and return when nothing more of it can leave.
+
+        Raises DispatchNotFound, InappropriateStatus, and StoreUnavailable when the database was
+        away for longer than the time-out; the stop then goes on by itself as soon as it is back.
+        """
+        await self._halt(caller, dispatch_id, DispatchStatus.STOPPED)
+
+    async def pause(self, caller: Caller, dispatch_id: int) -> None:
+        """Pause a dispatch and return when nothing more leaves; raises as `stop` does."""
+        await self._halt(caller, dispatch_id, DispatchStatus.PAUSED)
+
+    async def receipt(self, caller: Caller, dispatch_id: int) -> StopReceipt:
+        """Return the account of a stop."""
+        async with self._database.connection() as connection:
+            if await dispatches.get(connection, caller.account_id, dispatch_id) is None:
+                raise DispatchNotFound(dispatch_id)
+            receipt = await halts.read_receipt(connection, dispatch_id)
+        if receipt is None:
+            raise StopReceiptNotFound(dispatch_id)
+        return receipt
+
+    def hear(self, said: str) -> None:
+        """Take in a notification."""
+        match hear(said):
+            case Released(dispatch_id):
+                for waiting in self._released.get(dispatch_id, ()):
+                    waiting.set()
+
+    async def finish_unattended(self) -> None:
+        """Go on with halts whose caller may be gone."""
+        async with self._database.connection() as connection:
+            halting = await halts.find_unfinished(connection)
+        for dispatch_id in halting:
+            await self._finish(dispatch_id)
+
+    async def bury_dead(self) -> None:
+        """Turn the claims of dead senders into in-doubt facts, so that their dispatches go on."""
+        async with self._database.transaction() as connection:
+            dead = await leases.fence_off(connection, await leases.find_dead(connection))
+            claimed = await leases.find_claimed_dispatches(connection, dead)
+        for dispatch_id in claimed:
+            async with self._database.transaction() as connection:
+                await leases.cut_sessions(connection, dead)
+                await halts.lock(connection, dispatch_id)
+                await leases.doubt(connection, dispatch_id, dead)
+            log.warning("claims_in_doubt", dispatch_id=dispatch_id, senders=dead)
+
+    async def _halt(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
+        try:
+            async with asyncio.timeout(self._timeout), self._waiting_for(dispatch_id) as released:
+                await self._begin(caller, dispatch_id, to)
+                await self._see_through(dispatch_id, released)
+        except TimeoutError as error:
+            raise StoreUnavailable from error
+
+    async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
+        async with self._database.transaction() as connection:
+            status = await dispatches.lock(connection, caller.account_id, dispatch_id)
+            if status is None:
+                raise DispatchNotFound(dispatch_id)
+            if not (may_stop(status) if to is DispatchStatus.STOPPED else may_pause(status)):
+                raise InappropriateStatus
+            if status is DispatchStatus.CHANGING:
+                await self._join(connection, caller, dispatch_id, to)
+                return
+            count = await halts.begin(connection, dispatch_id, to, caller.key_id)
+            await halts.notify(connection, say(Halted(dispatch_id, count)))
+        log.info("halt_begun", dispatch_id=dispatch_id, to=to, key_id=caller.key_id)
+
+    async def _join(self, connection: Connection, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
+        """Go along with a halt under way; a stop overrides a pause, never the other way round."""
+        halting = await halts.lock(connection, dispatch_id)
+        if halting is not None and to is DispatchStatus.STOPPED and halting.changing_to != to:
+            await halts.begin(connection, dispatch_id, to, caller.key_id)
+
+    async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
+        while True:
+            released.clear()
+            try:
+                if await self._finish(dispatch_id):
+                    return
+            except StoreUnavailable as error:
+                log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await released.wait()
+
+    async def _finish(self, dispatch_id: int) -> bool:
+        """Finish a halt if no living sender holds a claim; tells whether it is finished, by whomever."""
+        try:
+            return await self._try_to_finish(dispatch_id)
+        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError) as error:
+            # A sender that was taken for dead was just recording: look again.
+            log.warning("halt_tries_again", dispatch_id=dispatch_id, error=repr(error))
+            return False
+
+    async def _try_to_finish(self, dispatch_id: int) -> bool:
+        async with self._database.connection() as connection:
+            claimants = await leases.find_claimants(connection, dispatch_id)
+            if any(not claimant.is_over for claimant in claimants):
+                return False
+            if claimants:
+                # A frozen process may hold locks on what it claimed.
+                ids = [claimant.sender_id for claimant in claimants]
+                dead = await leases.fence_off(connection, ids)
+                await leases.cut_sessions(connection, dead)
+        async with self._database.transaction() as connection:
+            await halts.limit_waiting(connection)
+            halting = await halts.lock(connection, dispatch_id)
+            if halting is None or halting.status != DispatchStatus.CHANGING:
+                return True
+            claimants = await leases.find_claimants(connection, dispatch_id)
+            dead = await leases.fence_off(connection, [claimant.sender_id for claimant in claimants])
+            if len(dead) < len(claimants):
+                return False
+            if dead:
+                await leases.doubt(connection, dispatch_id, dead)
+            stopped = halting.changing_to == DispatchStatus.STOPPED
+            await halts.finish(connection, dispatch_id, stopped=stopped, lifetime=self._lifetime)
+            await halts.notify(connection, say(Released(dispatch_id)))
+        log.info("halt_finished", dispatch_id=dispatch_id, to=halting.changing_to, in_doubt_of=dead)
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _waiting_for(self, dispatch_id: int) -> AsyncIterator[asyncio.Event]:
+        event = asyncio.Event()
+        self._released[dispatch_id].add(event)
+        try:
+            yield event
+        finally:
+            self._released[dispatch_id].discard(event)
+            if not self._released[dispatch_id]:
+                del self._released[dispatch_id]

@@ -1,0 +1,122 @@
+"""
+The sweeper: what must happen by itself.  Each process runs one; each round is done by one of them.
+"""
+
+import asyncio
+
+import structlog
+
+from penstock.domain.errors import StoreUnavailable
+from penstock.domain.windows import opening
+from penstock.engine.stop import Stops
+from penstock.store import facts, messages, sweeps
+from penstock.store.database import Database
+from penstock.store.rows import ANY_ZONE
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between rounds.
+ROUND = 0.25
+#: Every so many rounds the things that are in no hurry are looked at too.
+SLOW = 8
+HOURLY = round(3600 / ROUND)
+#: Messages that are written as expired in one transaction.
+PORTION = 5000
+
+
+class Sweeper:
+    """Moves on what waits for a time, or whose owner is gone."""
+
+    def __init__(self, database: Database, stops: Stops, *, lifetime: int) -> None:
+        self._database = database
+        self._stops = stops
+        self._lifetime = lifetime
+        self._after = 0
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            try:
+                async with self._database.connection() as connection:
+                    number = await sweeps.take_round(connection)
+                if number is not None:
+                    await self._round(number)
+            except StoreUnavailable as error:
+                log.warning("sweep_failed", error=repr(error.__cause__))
+            await asyncio.sleep(ROUND)
+
+    async def _round(self, number: int) -> None:
+        await self._stops.finish_unattended()
+        await self._stops.bury_dead()
+        await self._wake()
+        await self._settle()
+        if number % SLOW == 0:
+            await self._expire()
+            await self._outlive()
+            await self._match_strays()
+            await self._drop_uploads()
+        if number % HOURLY == 0:
+            await self._tidy()
+
+    async def _wake(self) -> None:
+        async with self._database.connection() as connection:
+            await sweeps.wake_scheduled(connection)
+
+    async def _settle(self) -> None:
+        async with self._database.connection() as connection:
+            found = await sweeps.find_settling(connection, self._after)
+            self._after = found[-1] if len(found) >= 1000 else 0  # noqa: PLR2004 - the statement's limit
+            if found:
+                await sweeps.settle(connection, found, lifetime=self._lifetime)
+
+    async def _expire(self) -> None:
+        async with self._database.connection() as connection:
+            completing = await sweeps.find_completing(connection, self._lifetime)
+        for dispatch in completing:
+            over = [
+                zone
+                for zone in dispatch.zones
+                if dispatch.outlived
+                or opening(
+                    dispatch.schedule, dispatch.default_zone if zone == ANY_ZONE else zone, dispatch.now
+                ).is_over
+            ]
+            if not over:
+                continue
+            more = True
+            while more:
+                async with self._database.transaction() as connection:
+                    more = await sweeps.expire(connection, dispatch.dispatch_id, over, PORTION)
+            if len(over) == len(dispatch.zones):
+                async with self._database.connection() as connection:
+                    await sweeps.settle(connection, [dispatch.dispatch_id], lifetime=self._lifetime, expired=True)
+
+    async def _outlive(self) -> None:
+        async with self._database.connection() as connection:
+            outlived = await sweeps.find_outlived(connection)
+        for dispatch_id in outlived:
+            more = True
+            while more:
+                async with self._database.transaction() as connection:
+                    more = await sweeps.outlive(connection, dispatch_id, PORTION)
+
+    async def _match_strays(self) -> None:
+        async with self._database.transaction() as connection:
+            touched = await facts.match_strays(connection)
+        async with self._database.connection() as connection:
+            if touched:
+                await sweeps.settle(connection, touched, lifetime=self._lifetime)
+            for carrier_id, carrier_message_id in await facts.drop_strays(connection):
+                log.warning("receipt_without_message", carrier_id=carrier_id, carrier_message_id=carrier_message_id)
+
+    async def _drop_uploads(self) -> None:
+        async with self._database.connection() as connection:
+            dead = await messages.find_dead_uploads(connection)
+        for upload_id in dead:
+            async with self._database.transaction() as connection:
+                await messages.drop_upload(connection, upload_id)
+
+    async def _tidy(self) -> None:
+        async with self._database.connection() as connection:
+            await sweeps.drop_answers(connection)
+            await sweeps.make_partitions(connection)

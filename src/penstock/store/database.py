@@ -1,0 +1,118 @@
+"""
+Connections to PostgreSQL, and the one place where its errors become ours.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import asyncpg
+import structlog
+
+from penstock.domain.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+#: What says that the server cannot be talked to now, whatever was asked of it.
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+#: The one channel of NOTIFY; `penstock.engine.signals` tells what is said on it.
+CHANNEL = "penstock"
+
+
+@contextlib.contextmanager
+def translated_errors() -> Any:
+    """Turn the driver's ways to say that the server is away into StoreUnavailable."""
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise StoreUnavailable from error
+
+
+class Database:
+    """
+    A pool of connections to one PostgreSQL.
+
+    Statements run in READ COMMITTED; a transaction is never held open across a network call to
+    anything but the database itself.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+        self._pool = pool
+        self.dsn = dsn
+
+    @classmethod
+    async def connect(cls, dsn: str, *, size: int = 8, name: str = "penstock") -> "Database":
+        """
+        Open a pool of up to *size* connections, which the server knows by *name*.
+
+        A transaction that its owner leaves open for a second (a frozen process) is ended by the
+        server.  Raises StoreUnavailable when the server does not answer.
+        """
+        with translated_errors():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=10,
+                command_timeout=60,
+                server_settings={"application_name": name, "idle_in_transaction_session_timeout": "1000"},
+            )
+        return cls(pool, dsn)
+
+    async def close(self) -> None:
+        """Close all connections, waiting at most five seconds for those in use."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except (TimeoutError, *UNREACHABLE):
+            self._pool.terminate()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection; every statement on it is a transaction of its own."""
+        with translated_errors():
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction that commits when the block ends well."""
+        with translated_errors():
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
+
+    async def listen(self, heard: Callable[[str], None], *, connected: Callable[[], Awaitable[None]]) -> None:
+        """
+        Call *heard* with each notification, for ever, on a connection of its own.
+
+        *connected* runs after each (re)connect: whatever was said while nobody listened has to be
+        read from the tables then.
+        """
+        while True:
+            try:
+                connection = await asyncpg.connect(self.dsn, timeout=5)
+            except UNREACHABLE:
+                await asyncio.sleep(0.1)
+                continue
+            gone = asyncio.Event()
+            connection.add_termination_listener(lambda _: gone.set())
+            try:
+                await connection.add_listener(CHANNEL, lambda *said: heard(said[3]))
+                await connected()
+                await gone.wait()
+            except (StoreUnavailable, *UNREACHABLE):
+                await asyncio.sleep(0.1)
+            finally:
+                connection.terminate()
+            log.warning("listener_lost")

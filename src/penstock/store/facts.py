@@ -1,0 +1,253 @@
+"""
+Facts: submissions, receipts and the tallies that count them, in one transaction.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import asyncpg
+
+from penstock.domain.lifecycle import SubmissionOutcome
+from penstock.domain.outcome import ReceiptStatus
+from penstock.store.database import Connection
+from penstock.store.statements import Statements
+
+SQL = Statements("fact")
+CLAIM = Statements("claim")
+
+ACCEPTED, REJECTED, IN_DOUBT = SubmissionOutcome
+#: Tally of facts that belong to no carrier.
+NO_CARRIER = 0
+#: The wire knows one code for a message that was not delivered.
+UNDELIVERED_CODE = 7060
+
+
+class Submission(NamedTuple):
+    """A row of `submission`, in the order of its columns."""
+
+    dispatch_id: int
+    seq: int
+    outcome: int
+    carrier_id: int | None
+    code: int | None
+    submitted_at: dt.datetime
+    carrier_message_id: str | None
+
+
+class ReceiptFact(NamedTuple):
+    """A row of `receipt`, in the order of its columns."""
+
+    dispatch_id: int
+    seq: int
+    status: int
+    code: int | None
+    carrier_code: int | None
+    done_at: dt.datetime
+
+
+class ClaimedRun(NamedTuple):
+    """A claim that ends, by its key, and what of it was never written."""
+
+    dispatch_id: int
+    first_seq: int
+    unwritten: Sequence[tuple[int, int]]
+    zone: str
+
+
+@dataclass(slots=True)
+class Count:
+    """What a transaction adds to one tally."""
+
+    accepted: int = 0
+    accepted_parts: int = 0
+    refused: int = 0
+    refused_parts: int = 0
+    in_doubt: int = 0
+    in_doubt_parts: int = 0
+    delivered: int = 0
+    delivered_parts: int = 0
+    undelivered: int = 0
+    undelivered_parts: int = 0
+    unsent: int = 0
+    unsent_parts: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class Tallies:
+    """What a transaction adds to the tallies, by dispatch and carrier."""
+
+    counts: dict[tuple[int, int], Count] = field(default_factory=dict)
+
+    def of(self, dispatch_id: int, carrier_id: int | None) -> Count:
+        """Return the count to add to."""
+        key = (dispatch_id, carrier_id or NO_CARRIER)
+        found = self.counts.get(key)
+        if found is None:
+            found = self.counts[key] = Count()
+        return found
+
+
+_COUNTERS = tuple(Count.__slots__)
+
+
+async def lock_claims(
+    connection: Connection, sender_id: int, keys: Sequence[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """Lock one's claims and return those that are still there; the others were taken over as in doubt."""
+    rows = await connection.fetch(
+        *CLAIM.lock_claims(
+            dispatch_ids=[key[0] for key in keys], first_seqs=[key[1] for key in keys], sender_id=sender_id
+        )
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+async def lock_dispatches(connection: Connection, dispatch_ids: Iterable[int]) -> None:
+    """Lock dispatches to which something is about to come back."""
+    await connection.execute(*CLAIM.lock_dispatches(dispatch_ids=sorted(dispatch_ids)))
+
+
+async def release_claims(connection: Connection, ended: Sequence[tuple[int, int]]) -> None:
+    """End claims by their keys."""
+    await connection.execute(
+        *CLAIM.release_claims(dispatch_ids=[key[0] for key in ended], first_seqs=[key[1] for key in ended])
+    )
+
+
+async def give_back(
+    connection: Connection, runs: Sequence[tuple[int, int, int, str]], *, wake_at: dt.datetime
+) -> None:
+    """Return runs (dispatch id, first, end, zone) to the slices of dispatches that the caller has locked."""
+    await connection.execute(
+        *CLAIM.give_back(
+            dispatch_ids=[run[0] for run in runs],
+            first_seqs=[run[1] for run in runs],
+            end_seqs=[run[2] for run in runs],
+            zones=[run[3] for run in runs],
+        )
+    )
+    await connection.execute(
+        *CLAIM.wake_dispatches(wake_at=wake_at, dispatch_ids=sorted({run[0] for run in runs}))
+    )
+
+
+async def copy_submissions(connection: Connection, rows: Sequence[Submission]) -> None:
+    """Write submissions; raises UniqueViolationError if one is there already, which is a bug."""
+    await connection.copy_records_to_table("submission", records=rows, columns=Submission._fields)
+
+
+async def copy_receipts(connection: Connection, rows: Sequence[ReceiptFact]) -> None:
+    """Write receipts that are believed new; raises UniqueViolationError if one is not."""
+    await connection.copy_records_to_table("receipt", records=rows, columns=ReceiptFact._fields)
+
+
+async def insert_receipts(connection: Connection, rows: Sequence[ReceiptFact]) -> set[tuple[int, int]]:
+    """Write receipts of which some may be known and return the new ones; the first one wins."""
+    written = await connection.fetch(
+        *SQL.insert_receipts(
+            dispatch_ids=[row.dispatch_id for row in rows],
+            seqs=[row.seq for row in rows],
+            statuses=[row.status for row in rows],
+            codes=[row.code for row in rows],
+            carrier_codes=[row.carrier_code for row in rows],
+            done_ats=[row.done_at for row in rows],
+        )
+    )
+    return {(row[0], row[1]) for row in written}
+
+
+async def add_tallies(connection: Connection, sender_id: int, tallies: Tallies) -> None:
+    """Move the counters."""
+    if not tallies.counts:
+        return
+    keys = list(tallies.counts)
+    columns = {name: [getattr(count, name) for count in tallies.counts.values()] for name in _COUNTERS}
+    await connection.execute(
+        *SQL.add_tallies(
+            sender_id=sender_id, dispatch_ids=[key[0] for key in keys], carrier_ids=[key[1] for key in keys], **columns
+        )
+    )
+
+
+def count_receipt(count: Count, status: int, parts: int) -> None:
+    """Count one receipt from a carrier."""
+    if status == ReceiptStatus.DELIVERED:
+        count.delivered += 1
+        count.delivered_parts += parts
+    else:
+        count.undelivered += 1
+        count.undelivered_parts += parts
+
+
+class Found(NamedTuple):
+    """The message that a carrier calls by an id."""
+
+    dispatch_id: int
+    seq: int
+    parts: int
+
+
+async def find_submissions(
+    connection: Connection, carrier_id: int, carrier_message_ids: Sequence[str]
+) -> dict[str, Found]:
+    """Find messages by the ids their carrier gave them."""
+    rows = await connection.fetch(
+        *SQL.find_submissions(carrier_message_ids=carrier_message_ids, carrier_id=carrier_id)
+    )
+    return {row[0]: Found(row[1], row[2], row[3]) for row in rows}
+
+
+class Stray(NamedTuple):
+    """A receipt whose message is not known yet."""
+
+    carrier_message_id: str
+    status: int
+    carrier_code: int | None
+    done_at: dt.datetime
+
+
+async def keep_strays(connection: Connection, carrier_id: int, strays: Sequence[Stray]) -> None:
+    """Keep receipts until their message is recorded, or an hour has gone."""
+    await connection.execute(
+        *SQL.keep_strays(
+            carrier_id=carrier_id,
+            carrier_message_ids=[stray.carrier_message_id for stray in strays],
+            statuses=[stray.status for stray in strays],
+            carrier_codes=[stray.carrier_code for stray in strays],
+            done_ats=[stray.done_at for stray in strays],
+        )
+    )
+
+
+async def match_strays(connection: Connection) -> set[int]:
+    """Write the receipts whose message has been recorded since, and return the dispatches they belong to."""
+    rows = await connection.fetch(*SQL.take_strays())
+    if not rows:
+        return set()
+    facts: dict[tuple[int, int], tuple[asyncpg.Record, ReceiptFact]] = {}
+    for row in rows:
+        code = None if row["status"] == ReceiptStatus.DELIVERED else UNDELIVERED_CODE
+        fact = ReceiptFact(
+            row["dispatch_id"], row["seq"], row["status"], code, row["carrier_code"], row["done_at"]
+        )
+        facts.setdefault((fact.dispatch_id, fact.seq), (row, fact))
+    new = await insert_receipts(connection, [fact for _, fact in facts.values()])
+    tallies = Tallies()
+    for key in new:
+        row, fact = facts[key]
+        count_receipt(tallies.of(fact.dispatch_id, row["carrier_id"]), fact.status, row["parts"])
+    await add_tallies(connection, 0, tallies)
+    return {key[0] for key in new}
+
+
+async def drop_strays(connection: Connection) -> list[tuple[int, str]]:
+    """Give up on receipts whose message never came and return (carrier id, carrier's message id) of each."""
+    return [(row[0], row[1]) for row in await connection.fetch(*SQL.drop_strays())]
+
+
+async def make_carrier(connection: Connection, name: str) -> int:
+    """Return the id of a carrier, which is made if need be."""
+    return int(await connection.fetchval(*SQL.make_carrier(name=name)))

@@ -1,0 +1,62 @@
+"""
+Accounts, traffic centres and API keys.
+
+A key is given out once, ready for the ``Authorization`` header; only a hash of its secret stays.
+The secret is 256 random bits, so a single SHA-256 is as good as a slow hash and costs a microsecond.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+
+from penstock.domain.model import Caller
+from penstock.store.database import Connection
+from penstock.store.statements import Statements
+
+SQL = Statements("key")
+
+
+async def count_accounts(connection: Connection) -> int:
+    """Return how many accounts there are."""
+    return int(await connection.fetchval(*SQL.count_accounts()))
+
+
+async def create_account(connection: Connection, name: str, zone: str) -> int:
+    """Store an account whose numbers without a zone of their own are in *zone*; returns its id."""
+    return int(await connection.fetchval(*SQL.insert_account(name=name, default_zone=zone)))
+
+
+async def find_account(connection: Connection, name: str) -> int | None:
+    """Return the id of an account, None if there is none of that name."""
+    found = await connection.fetchval(*SQL.find_account(name=name))
+    return None if found is None else int(found)
+
+
+async def find_or_create_traffic_center(connection: Connection, account_id: int, name: str) -> int:
+    """Return the id of a traffic centre, which is made if need be."""
+    return int(await connection.fetchval(*SQL.insert_traffic_center(account_id=account_id, name=name)))
+
+
+async def create_key(connection: Connection, account_id: int, kind: int, traffic_center_id: int | None) -> str:
+    """Store a key of *kind* 1…4 and return it as it goes into the header; it cannot be read again."""
+    secret = secrets.token_urlsafe(32)
+    key_id = await connection.fetchval(
+        *SQL.insert_key(
+            account_id=account_id, traffic_center_id=traffic_center_id, kind=kind, secret_hash=_digest(secret)
+        )
+    )
+    return base64.b64encode(f"{key_id}:{secret}".encode()).decode()
+
+
+async def find_caller(connection: Connection, key_id: int, secret: str) -> Caller | None:
+    """Return who holds a key; None for an unknown or revoked one and for a wrong secret."""
+    row = await connection.fetchrow(*SQL.find_key(key_id=key_id))
+    digest = _digest(secret)
+    if row is None or not hmac.compare_digest(row["secret_hash"], digest):
+        return None
+    return Caller(row["account_id"], key_id, row["kind"], row["traffic_center_id"])
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,100 @@
+-- Dispatches: what clients make, ask for and change; halting one is in halt.sql.
+
+-- name: insert_dispatch
+-- Store a new dispatch.
+INSERT INTO dispatch (account_id, traffic_center_id, name, channel_type, sender_name, content, priority,
+                      use_local_time, send_time, completion_time, hours, days, default_zone, ttl,
+                      rate_unit, rate_value, tags, short_url, callback_url, callback_events, status)
+SELECT account.id, :traffic_center_id, :name, :channel_type, :sender_name, :content, :priority,
+       :use_local_time, :send_time, :completion_time, :hours, :days, account.default_zone, :ttl,
+       :rate_unit, :rate_value, :tags, :short_url, :callback_url, :callback_events, 'initiated'
+FROM account WHERE account.id = :account_id
+RETURNING id;
+
+-- name: get_dispatch
+-- Read what does not change of a dispatch, and its status.
+SELECT * FROM dispatch WHERE id = :dispatch_id AND account_id = :account_id AND NOT is_anonymous;
+
+-- name: lock_dispatch
+-- Lock one dispatch of an account for a move.
+SELECT *, clock_timestamp() AS now FROM dispatch
+WHERE id = :dispatch_id AND account_id = :account_id AND NOT is_anonymous
+FOR NO KEY UPDATE;
+
+-- name: start_dispatch
+-- Complete the creation.
+UPDATE dispatch SET status = :status, started_at = clock_timestamp(), wake_at = :wake_at, turn = 0,
+    finished_at = CASE WHEN :status = 'done' THEN clock_timestamp() END
+WHERE id = :dispatch_id AND status = 'initiated';
+
+-- name: resume_dispatch
+-- Go on with a paused dispatch.
+UPDATE dispatch SET status = :status, wake_at = :wake_at, turn = 0
+WHERE id = :dispatch_id AND status = 'paused';
+
+-- name: set_rate
+-- Change the rate of a dispatch; what was spent stays spent.
+UPDATE dispatch SET rate_unit = :rate_unit, rate_value = :rate_value,
+    wake_at = CASE WHEN status = 'sending' AND wake_at < 'infinity' THEN '-infinity' ELSE wake_at END
+WHERE id = :dispatch_id;
+
+-- name: count_dispatches
+-- Count the dispatches that fit a filter; NULL restricts nothing.
+SELECT count(*) FROM dispatch
+WHERE account_id = :account_id AND NOT is_anonymous
+  AND (:created_from::timestamptz IS NULL OR created_at >= :created_from)
+  AND (:created_to::timestamptz IS NULL OR created_at < :created_to::timestamptz + interval '1 second')
+  AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+  AND (:dispatch_ids::bigint[] IS NULL OR id = ANY(:dispatch_ids))
+  AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
+  AND (:name::text IS NULL OR position(lower(:name) IN lower(name)) > 0);
+
+-- name: find_dispatches
+-- Read one page of the dispatches that fit a filter, newest first, with their counters.  Uses dispatch_listed.
+SELECT page.*, center.name AS traffic_center_name, counted.*
+FROM (
+    SELECT * FROM dispatch
+    WHERE account_id = :account_id AND NOT is_anonymous
+      AND (:created_from::timestamptz IS NULL OR created_at >= :created_from)
+      AND (:created_to::timestamptz IS NULL OR created_at < :created_to::timestamptz + interval '1 second')
+      AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+      AND (:dispatch_ids::bigint[] IS NULL OR id = ANY(:dispatch_ids))
+      AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
+      AND (:name::text IS NULL OR position(lower(:name) IN lower(name)) > 0)
+    ORDER BY id DESC
+    LIMIT :most OFFSET :skip
+) AS page
+JOIN traffic_center center ON center.id = page.traffic_center_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(accepted), 0)::bigint AS accepted,
+           coalesce(sum(accepted_parts), 0)::bigint AS accepted_parts,
+           coalesce(sum(refused), 0)::bigint AS refused,
+           coalesce(sum(refused_parts), 0)::bigint AS refused_parts,
+           coalesce(sum(in_doubt), 0)::bigint AS in_doubt,
+           coalesce(sum(in_doubt_parts), 0)::bigint AS in_doubt_parts,
+           coalesce(sum(delivered), 0)::bigint AS delivered,
+           coalesce(sum(delivered_parts), 0)::bigint AS delivered_parts,
+           coalesce(sum(undelivered), 0)::bigint AS undelivered,
+           coalesce(sum(undelivered_parts), 0)::bigint AS undelivered_parts,
+           coalesce(sum(unsent), 0)::bigint AS unsent,
+           coalesce(sum(unsent_parts), 0)::bigint AS unsent_parts,
+           coalesce(sum(rate_now) FILTER (WHERE window_at > clock_timestamp() - interval '3 seconds'), 0)
+               AS speed
+    FROM tally WHERE tally.dispatch_id = page.id
+) AS counted
+ORDER BY page.id DESC;
+
+-- name: read_links
+-- Read which connections the living senders hold.
+SELECT links FROM sender WHERE ended_at IS NULL AND NOT lease_is_over(lease_until);
+
+-- name: find_answer
+-- Read the answer that was given to an Idempotency-Key.
+SELECT digest, answer FROM idempotency WHERE account_id = :account_id AND key = :key;
+
+-- name: keep_answer
+-- Keep the answer given to an Idempotency-Key; waits for a twin that is being answered and then changes nothing.
+INSERT INTO idempotency (account_id, key, digest, answer)
+VALUES (:account_id, :key, :digest, :answer)
+ON CONFLICT (account_id, key) DO NOTHING
+RETURNING key;

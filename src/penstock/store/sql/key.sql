@@ -1,0 +1,29 @@
+-- Accounts, traffic centres and API keys.
+
+-- name: insert_account
+-- Store a new account.
+INSERT INTO account (name, default_zone) VALUES (:name, :default_zone) RETURNING id;
+
+-- name: find_account
+-- Find an account by name.
+SELECT id FROM account WHERE name = :name;
+
+-- name: count_accounts
+-- Count the accounts.
+SELECT count(*) FROM account;
+
+-- name: insert_traffic_center
+-- Make sure that a traffic centre exists.
+INSERT INTO traffic_center (account_id, name) VALUES (:account_id, :name)
+ON CONFLICT (account_id, name) DO UPDATE SET name = EXCLUDED.name
+RETURNING id;
+
+-- name: insert_key
+-- Store a key as the hash of its secret.
+INSERT INTO api_key (account_id, traffic_center_id, kind, secret_hash)
+VALUES (:account_id, :traffic_center_id, :kind, :secret_hash)
+RETURNING id;
+
+-- name: find_key
+-- Read a key that is not revoked.
+SELECT account_id, traffic_center_id, kind, secret_hash FROM api_key WHERE id = :key_id AND revoked_at IS NULL;
