@@ -7,7 +7,7 @@ those messages over.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 from penstock.domain.model import Priority
 from penstock.domain.outcome import Outgoing
@@ -16,7 +16,7 @@ from penstock.domain.template import Template
 from penstock.domain.windows import opening
 from penstock.engine.lease import clock
 from penstock.engine.outbox import Held
-from penstock.store import claims
+from penstock.store import claims, facts
 from penstock.store.claims import Advance, Candidate, Demand, Run
 from penstock.store.database import Database
 from penstock.store.rows import ANY_ZONE, BEGINNING, FOREVER
@@ -58,6 +58,25 @@ class Claimer:
         if not runs:
             return []
         return await self._read(runs, {candidate.dispatch_id: candidate for candidate in picked}, taken_at)
+
+    async def return_unknown(self, known: Callable[[], Container[tuple[int, int]]]) -> None:
+        """
+        Give back what the database says is claimed but this sender does not hold.
+
+        So it is when a claim was made and its answer was lost on the way: nothing of it was written.
+        """
+        async with self._database.transaction() as connection:
+            await facts.lock_dispatches(connection, await claims.find_own_dispatches(connection, self._sender_id))
+            mine = await claims.lock_own(connection, self._sender_id)
+            held = known()
+            unknown = [run for run in mine if (run.dispatch_id, run.first_seq) not in held]
+            if unknown:
+                await facts.give_back(
+                    connection,
+                    [(run.dispatch_id, run.first_seq, run.end_seq, run.zone) for run in unknown],
+                    wake_at=BEGINNING,
+                )
+                await facts.release_claims(connection, [(run.dispatch_id, run.first_seq) for run in unknown])
 
     def _advance(self, plan: "_Plan", taken: int) -> Advance:
         candidate = plan.candidate

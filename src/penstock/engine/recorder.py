@@ -8,6 +8,7 @@ facts already (in doubt), and this sender has lost its lease.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -62,6 +63,7 @@ class Recorder:
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         self._next = Batch()
+        self._writing = Batch()
         self._touched: set[int] = set()
         self.written = asyncio.Event()  #: set after each transaction
 
@@ -82,10 +84,14 @@ class Recorder:
         if hurry:
             self._hurry.set()
 
+    def known_claims(self) -> set[tuple[int, int]]:
+        """Return the keys of all claims that this sender holds or is just ending."""
+        return {held.key for held in (*self._outbox.held, *self._outbox.ended, *self._writing.ended)}
+
     @property
     def is_idle(self) -> bool:
         """Whether all that came has been recorded."""
-        return not self._next and not self._outbox.ended and not self._wanted.is_set()
+        return not (self._next or self._writing or self._outbox.ended or self._wanted.is_set())
 
     async def run(self) -> None:
         """Record for ever; raises LeaseLost when this sender was taken for dead."""
@@ -96,8 +102,10 @@ class Recorder:
             await self._look_up()
             batch, self._next = self._next, Batch()
             batch.ended, self._outbox.ended = self._outbox.ended, []
+            self._writing = batch
             if batch:
                 await self._write(batch)
+            self._writing = Batch()
             self.written.set()
             self.written.clear()
 
@@ -160,7 +168,7 @@ class Recorder:
 
     async def _transact(self, batch: Batch, *, receipts_are_new: bool) -> None:
         tallies = Tallies()
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(patience=math.inf) as connection:
             back = [
                 (held.dispatch_id, first, end, held.zone) for held in batch.ended for first, end in held.unwritten()
             ]

@@ -63,6 +63,8 @@ class Sender:
         self._room = asyncio.Event()
         self._work = asyncio.Event()
         self._draining = False
+        self._claiming = asyncio.Lock()
+        self._is_unsure = False
         self._speed = 0.0
         self._submitted = 0
 
@@ -100,7 +102,7 @@ class Sender:
             claiming = [
                 group.create_task(self._claim_all(claimer)),
                 group.create_task(self._claim_express(claimer)),
-                group.create_task(self._watch()),
+                group.create_task(self._watch(claimer)),
             ]
             log.info("sender_started", sender=self._settings.name, links=len(self._links))
             started()
@@ -108,12 +110,12 @@ class Sender:
             for task in claiming:
                 task.cancel()
             await asyncio.wait(claiming)
-            await self._drain()
+            await self._drain(claimer)
             for task in keeping:
                 task.cancel()
         log.info("sender_ended", sender=self._settings.name)
 
-    async def _drain(self) -> None:
+    async def _drain(self, claimer: Claimer) -> None:
         self._draining = True
         self._outbox.return_older(float("inf"))
         deadline = asyncio.get_running_loop().time() + self._settings.drain_timeout
@@ -122,6 +124,8 @@ class Sender:
         self._recorder.wake(hurry=True)
         while not self._recorder.is_idle or self._outbox.held:
             await self._recorder.written.wait()
+        if self._is_unsure:
+            await claimer.return_unknown(self._recorder.known_claims)
         if not await self._lease.end():
             log.error("sender_left_claims", sender=self._settings.name)
 
@@ -215,13 +219,22 @@ class Sender:
             await asyncio.sleep(IDLE_SECONDS / 2)
 
     async def _claim(self, claimer: Claimer, most: int, lowest: Priority) -> bool:
-        try:
-            found = await claimer.claim(most, lowest=lowest)
-        except StoreUnavailable:
-            await asyncio.sleep(IDLE_SECONDS)
-            return False
-        for held, messages in found:
-            self._outbox.add(held, messages)
+        async with self._claiming:
+            try:
+                if self._is_unsure:
+                    await claimer.return_unknown(self._recorder.known_claims)
+                    self._is_unsure = False
+                if not most:
+                    return False
+                # From here until the claim is held, a failure leaves open whether it was made.
+                self._is_unsure = True
+                found = await claimer.claim(most, lowest=lowest)
+            except StoreUnavailable:
+                await asyncio.sleep(IDLE_SECONDS)
+                return False
+            for held, messages in found:
+                self._outbox.add(held, messages)
+            self._is_unsure = False
         for link in self._links:
             self._fill(link)
         if self._outbox.ended:
@@ -262,7 +275,7 @@ class Sender:
     async def _look_for_halts(self) -> None:
         """Nothing to do: the lease looks for halts with each renewal."""
 
-    async def _watch(self) -> None:
+    async def _watch(self, claimer: Claimer) -> None:
         """Measure the speed, and give back what no link takes."""
         while True:
             before = self._submitted
@@ -273,6 +286,8 @@ class Sender:
                 self._recorder.wake(hurry=True)
             for link in self._links:
                 self._fill(link)
+            if self._is_unsure and not self._claiming.locked():
+                await self._claim(claimer, 0, Priority.PROMO)
 
     def _link_states(self) -> dict[str, object]:
         states: dict[str, list[int]] = {}

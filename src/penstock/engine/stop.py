@@ -95,10 +95,20 @@ class Stops:
     async def _halt(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         try:
             async with asyncio.timeout(self._timeout), self._waiting_for(dispatch_id) as released:
-                await self._begin(caller, dispatch_id, to)
+                while not await self._has_begun(caller, dispatch_id, to):
+                    await asyncio.sleep(LOOK_SECONDS)
                 await self._see_through(dispatch_id, released)
         except TimeoutError as error:
             raise StoreUnavailable from error
+
+    async def _has_begun(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> bool:
+        """Begin a halt or join one; False when the database cannot be reached."""
+        try:
+            await self._begin(caller, dispatch_id, to)
+        except StoreUnavailable as error:
+            log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
+            return False
+        return True
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         async with self._database.transaction() as connection:

@@ -11,10 +11,13 @@ import asyncpg
 import structlog
 
 from penstock.domain.errors import StoreUnavailable
+from penstock.store.statements import Statements
 
 log = structlog.get_logger(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+SQL = Statements("session")
 
 #: What says that the server cannot be talked to now, whatever was asked of it.
 UNREACHABLE = (
@@ -86,11 +89,45 @@ class Database:
                 yield connection
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction that commits when the block ends well."""
+    async def transaction(self, *, patience: float = 10.0) -> AsyncIterator[Connection]:
+        """
+        Lend a connection inside a transaction that commits when the block ends well.
+
+        When the connection breaks during the commit, the database is asked what became of it, for up
+        to *patience* seconds: so a block that ends well did commit, and StoreUnavailable nearly
+        always means that it did not.
+        """
         with translated_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                yield connection
+            async with self._pool.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    yield connection
+                    mark = await connection.fetchval(*SQL.mark_transaction())
+                except BaseException:
+                    with contextlib.suppress(*UNREACHABLE):
+                        await transaction.rollback()
+                    raise
+                try:
+                    await transaction.commit()
+                except UNREACHABLE as error:
+                    if mark is None or not await self._did_commit(mark, patience):
+                        raise StoreUnavailable from error
+
+    async def _did_commit(self, mark: str, patience: float) -> bool:
+        """Ask what became of a transaction whose commit was not answered."""
+        log.warning("commit_unanswered", transaction=mark)
+        deadline = asyncio.get_running_loop().time() + patience
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    status = await connection.fetchval(*SQL.read_transaction(mark=mark))
+                if status != "in progress":
+                    return bool(status == "committed")
+            except UNREACHABLE:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
 
     async def listen(self, heard: Callable[[str], None], *, connected: Callable[[], Awaitable[None]]) -> None:
         """

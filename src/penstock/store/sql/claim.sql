@@ -106,3 +106,12 @@ FROM unnest(:dispatch_ids::bigint[], :first_seqs::integer[], :end_seqs::integer[
 -- Let claims look again where something came back.
 UPDATE dispatch SET wake_at = :wake_at
 WHERE id = ANY(:dispatch_ids::bigint[]) AND wake_at > :wake_at;
+
+-- name: lock_own_claims
+-- Lock all that a sender has claimed, in the one order that all lockers use.
+SELECT dispatch_id, first_seq, end_seq, zone FROM claim
+WHERE sender_id = :sender_id ORDER BY dispatch_id, first_seq FOR UPDATE;
+
+-- name: find_own_dispatches
+-- Find the dispatches of which a sender holds claims.
+SELECT DISTINCT dispatch_id FROM claim WHERE sender_id = :sender_id ORDER BY dispatch_id;
