@@ -1,0 +1,3 @@
+"""
+The command line: each verb a few lines over the parts below.
+"""
