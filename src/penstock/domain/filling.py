@@ -20,7 +20,7 @@ _ONE_PLAIN_PART = 160
 class Prepared(NamedTuple):
     """A message that can be stored."""
 
-    index: int  #: of the entry that it comes from
+    position: int  #: of the entry that it comes from
     destination: int
     values: list[str] | None  #: of the template's placeholders; None where it has none
     parts: int

@@ -32,9 +32,7 @@ def interval(rate: Rate) -> dt.timedelta:
     return dt.timedelta(microseconds=-(-micros // each))
 
 
-def grant(
-    rate: Rate, next_at: dt.datetime | None, now: dt.datetime, wanted: int
-) -> tuple[int, dt.datetime | None]:
+def grant(rate: Rate, next_at: dt.datetime | None, now: dt.datetime, wanted: int) -> tuple[int, dt.datetime | None]:
     """
     Return how many of *wanted* messages may go *now*, and what to remember.
 

@@ -40,7 +40,7 @@ def uuid_maker(dispatch_id: int) -> Callable[[int], str]:
         mixed = (base ^ ((seq + 1) * 0xD6E8FEB86659FD93)) & _MASK64
         mixed = ((mixed ^ (mixed >> 32)) * _MIX) & _MASK64
         check = (mixed >> 34) & _CHECK_MASK
-        return "%s%04x-%04x%08x" % (head, 0x8000 | check >> 16, check & 0xFFFF, seq)
+        return f"{head}{0x8000 | check >> 16:04x}-{check & 0xFFFF:04x}{seq:08x}"
 
     return name
 

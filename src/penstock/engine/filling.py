@@ -53,9 +53,7 @@ class Filling:
         Raises DispatchNotFound, InappropriateStatus, IdempotencyConflict.
         """
         recipe = await self._recipe(caller, dispatch_id)
-        prepared, errors = prepare(
-            recipe.template, entries, zoned=recipe.zoned, fallback_zone=recipe.default_zone
-        )
+        prepared, errors = prepare(recipe.template, entries, zoned=recipe.zoned, fallback_zone=recipe.default_zone)
 
         async def store(connection: Connection) -> list[str | int]:
             answer: list[str | int] = [0] * len(entries)
@@ -79,7 +77,7 @@ class Filling:
             await messages.add_slices(connection, _runs(dispatch_id, first, prepared))
             name = uuid_maker(dispatch_id)
             for seq, one in enumerate(prepared, first):
-                answer[one.index] = name(seq)
+                answer[one.position] = name(seq)
             return answer
 
         return await only_once.carry_out(self._database, caller, once, list[str | int], store)
@@ -118,9 +116,7 @@ class Filling:
         total = 0
         errors: list[RowError] = []
         async for entries in rows:
-            prepared, wrong = prepare(
-                recipe.template, entries, zoned=recipe.zoned, fallback_zone=recipe.default_zone
-            )
+            prepared, wrong = prepare(recipe.template, entries, zoned=recipe.zoned, fallback_zone=recipe.default_zone)
             errors += [
                 RowError(total + index + 1, entries[index].destination, int(code))
                 for index, code in sorted(wrong.items())

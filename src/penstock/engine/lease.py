@@ -72,9 +72,7 @@ class Lease:
         self.sender_id = registered.sender_id
         self._note(sent, registered.now)
 
-    async def keep(
-        self, links: Callable[[], Mapping[str, object]], halted: Callable[[dict[int, int]], None]
-    ) -> None:
+    async def keep(self, links: Callable[[], Mapping[str, object]], halted: Callable[[dict[int, int]], None]) -> None:
         """
         Renew the lease for ever; raises LeaseLost when it was ended.
 

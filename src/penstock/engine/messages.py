@@ -86,9 +86,7 @@ class Messages:
                 if not request.stored.done():
                     request.stored.set_result(None)
 
-    async def send(
-        self, caller: Caller, wanted: Sequence[SingleMessage], once: Idempotency | None
-    ) -> list[str | int]:
+    async def send(self, caller: Caller, wanted: Sequence[SingleMessage], once: Idempotency | None) -> list[str | int]:
         """Store messages durably and let them go; returns for each its messageUuid or the code that kept it out."""
         request = self._prepare(caller, wanted)
         if once is not None:

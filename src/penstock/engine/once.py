@@ -3,7 +3,7 @@ Carrying out a request once: the answer to an Idempotency-Key is kept in the tra
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ async def carry_out(
     database: Database,
     caller: Caller,
     once: Idempotency | None,
-    kind: type[_Result] | Any,
+    kind: type[_Result],
     work: Callable[[Connection], Awaitable[_Result]],
 ) -> _Result:
     """
@@ -50,9 +50,7 @@ async def carry_out(
         return known
 
 
-async def known_answer(
-    database: Database, caller: Caller, once: Idempotency, kind: type[_Result] | Any
-) -> _Result | None:
+async def known_answer(database: Database, caller: Caller, once: Idempotency, kind: type[_Result]) -> _Result | None:
     """Return what was answered to a key; raises IdempotencyConflict when that was to another request."""
     async with database.connection() as connection:
         found = await dispatches.find_answer(connection, caller.account_id, once.key)

@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import asyncpg
@@ -130,11 +131,11 @@ class Recorder:
             if not due:
                 continue
             ids = [waiting.receipt.carrier_message_id for waiting in due]
-            found = await self._persist(lambda ids=ids, book=book: self._find(book.carrier_id, ids))
+            found = await self._persist(partial(self._find, book.carrier_id, ids))
             matched, strays = book.settle(due, found)
             self._next.receipts.extend(matched)
             if strays:
-                await self._persist(lambda strays=strays, book=book: self._keep(book.carrier_id, strays))
+                await self._persist(partial(self._keep, book.carrier_id, strays))
                 for stray in strays:
                     stray.delivery.settle()
 
@@ -148,9 +149,9 @@ class Recorder:
 
     async def _write(self, batch: Batch) -> None:
         try:
-            await self._persist(lambda: self._transact(batch, receipts_are_new=True))
+            await self._persist(partial(self._transact, batch, receipts_are_new=True))
         except asyncpg.UniqueViolationError:
-            await self._persist(lambda: self._transact(batch, receipts_are_new=False))
+            await self._persist(partial(self._transact, batch, receipts_are_new=False))
         for matched in batch.receipts:
             matched.delivery.settle()
         await self._settle(batch)

@@ -6,6 +6,7 @@ written, and another sender goes on with the rest.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -35,7 +36,11 @@ STALE_SECONDS = 2.0
 #: How often an idle sender looks for work that nobody told it of, in seconds.
 IDLE_SECONDS = 0.1
 
-_OUTCOMES = {Accepted: SubmissionOutcome.ACCEPTED, Rejected: SubmissionOutcome.REJECTED, Lost: SubmissionOutcome.IN_DOUBT}
+_OUTCOMES = {
+    Accepted: SubmissionOutcome.ACCEPTED,
+    Rejected: SubmissionOutcome.REJECTED,
+    Lost: SubmissionOutcome.IN_DOUBT,
+}
 
 LinkFactory = Callable[[Gate, LinkEvents], Sequence[Link]]
 
@@ -213,10 +218,9 @@ class Sender:
         """Look for better messages while adverts fill the sender."""
         while True:
             held = sum(map(self._outbox.waiting, range(Priority.PROMO)))
-            if self._is_able and not self._wanted() and held < EXPRESS:
-                if await self._claim(claimer, EXPRESS - held, Priority.SERVICE):
-                    continue
-            await asyncio.sleep(IDLE_SECONDS / 2)
+            wanted = EXPRESS - held if self._is_able and not self._wanted() else 0
+            if wanted <= 0 or not await self._claim(claimer, wanted, Priority.SERVICE):
+                await asyncio.sleep(IDLE_SECONDS / 2)
 
     async def _claim(self, claimer: Claimer, most: int, lowest: Priority) -> bool:
         async with self._claiming:
@@ -301,13 +305,9 @@ class Sender:
 def _note_writes(messages: Sequence[Outgoing]) -> None:
     """Note in each claim when how much of it was written."""
     at = clock()
-    last, count = messages[0].ticket, 0
-    for message in messages:
-        if message.ticket is not last:
-            last.writes.append((at, count))  # type: ignore[attr-defined] - tickets are ours alone
-            last, count = message.ticket, 0
-        count += 1
-    last.writes.append((at, count))  # type: ignore[attr-defined] - tickets are ours alone
+    for held, count in Counter(message.ticket for message in messages).items():
+        assert isinstance(held, Held)  # noqa: S101 - tickets are ours alone
+        held.writes.append((at, count))
 
 
 async def _either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:

@@ -95,20 +95,19 @@ class Stops:
     async def _halt(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         try:
             async with asyncio.timeout(self._timeout), self._waiting_for(dispatch_id) as released:
-                while not await self._has_begun(caller, dispatch_id, to):
-                    await asyncio.sleep(LOOK_SECONDS)
+                await self._begin_for_sure(caller, dispatch_id, to)
                 await self._see_through(dispatch_id, released)
         except TimeoutError as error:
             raise StoreUnavailable from error
 
-    async def _has_begun(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> bool:
-        """Begin a halt or join one; False when the database cannot be reached."""
-        try:
-            await self._begin(caller, dispatch_id, to)
-        except StoreUnavailable as error:
-            log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
-            return False
-        return True
+    async def _begin_for_sure(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
+        """Begin a halt or join one as soon as the database can be reached."""
+        while True:
+            try:
+                return await self._begin(caller, dispatch_id, to)
+            except StoreUnavailable as error:
+                log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         async with self._database.transaction() as connection:

@@ -77,9 +77,7 @@ class Sweeper:
                 zone
                 for zone in dispatch.zones
                 if dispatch.outlived
-                or opening(
-                    dispatch.schedule, dispatch.default_zone if zone == ANY_ZONE else zone, dispatch.now
-                ).is_over
+                or opening(dispatch.schedule, dispatch.default_zone if zone == ANY_ZONE else zone, dispatch.now).is_over
             ]
             if not over:
                 continue

@@ -75,9 +75,7 @@ class Stored(NamedTuple):
     substitutions: list[str] | None
 
 
-async def pick(
-    connection: Connection, *, lowest: int, channel_types: Sequence[str], most: int
-) -> list[Candidate]:
+async def pick(connection: Connection, *, lowest: int, channel_types: Sequence[str], most: int) -> list[Candidate]:
     """Lock up to *most* dispatches of priority *lowest* or better, those whose turn it is first."""
     rows = await connection.fetch(*SQL.pick_dispatches(lowest=lowest, channel_types=channel_types, most=most))
     return [

@@ -4,8 +4,8 @@ Connections to PostgreSQL, and the one place where its errors become ours.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeAlias
 
 import asyncpg
 import structlog
@@ -35,7 +35,7 @@ CHANNEL = "penstock"
 
 
 @contextlib.contextmanager
-def translated_errors() -> Any:
+def translated_errors() -> Iterator[None]:
     """Turn the driver's ways to say that the server is away into StoreUnavailable."""
     try:
         yield
@@ -143,7 +143,7 @@ class Database:
                 await asyncio.sleep(0.1)
                 continue
             gone = asyncio.Event()
-            connection.add_termination_listener(lambda _: gone.set())
+            connection.add_termination_listener(_setter(gone))
             try:
                 await connection.add_listener(CHANNEL, lambda *said: heard(said[3]))
                 await connected()
@@ -153,3 +153,7 @@ class Database:
             finally:
                 connection.terminate()
             log.warning("listener_lost")
+
+
+def _setter(event: asyncio.Event) -> Callable[[object], None]:
+    return lambda _: event.set()

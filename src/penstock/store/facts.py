@@ -93,9 +93,7 @@ class Tallies:
 _COUNTERS = tuple(Count.__slots__)
 
 
-async def lock_claims(
-    connection: Connection, sender_id: int, keys: Sequence[tuple[int, int]]
-) -> set[tuple[int, int]]:
+async def lock_claims(connection: Connection, sender_id: int, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     """Lock one's claims and return those that are still there; the others were taken over as in doubt."""
     rows = await connection.fetch(
         *CLAIM.lock_claims(
@@ -117,9 +115,7 @@ async def release_claims(connection: Connection, ended: Sequence[tuple[int, int]
     )
 
 
-async def give_back(
-    connection: Connection, runs: Sequence[tuple[int, int, int, str]], *, wake_at: dt.datetime
-) -> None:
+async def give_back(connection: Connection, runs: Sequence[tuple[int, int, int, str]], *, wake_at: dt.datetime) -> None:
     """Return runs (dispatch id, first, end, zone) to the slices of dispatches that the caller has locked."""
     await connection.execute(
         *CLAIM.give_back(
@@ -129,9 +125,7 @@ async def give_back(
             zones=[run[3] for run in runs],
         )
     )
-    await connection.execute(
-        *CLAIM.wake_dispatches(wake_at=wake_at, dispatch_ids=sorted({run[0] for run in runs}))
-    )
+    await connection.execute(*CLAIM.wake_dispatches(wake_at=wake_at, dispatch_ids=sorted({run[0] for run in runs})))
 
 
 async def copy_submissions(connection: Connection, rows: Sequence[Submission]) -> None:
@@ -194,9 +188,7 @@ async def find_submissions(
     connection: Connection, carrier_id: int, carrier_message_ids: Sequence[str]
 ) -> dict[str, Found]:
     """Find messages by the ids their carrier gave them."""
-    rows = await connection.fetch(
-        *SQL.find_submissions(carrier_message_ids=carrier_message_ids, carrier_id=carrier_id)
-    )
+    rows = await connection.fetch(*SQL.find_submissions(carrier_message_ids=carrier_message_ids, carrier_id=carrier_id))
     return {row[0]: Found(row[1], row[2], row[3]) for row in rows}
 
 
@@ -230,9 +222,7 @@ async def match_strays(connection: Connection) -> set[int]:
     facts: dict[tuple[int, int], tuple[asyncpg.Record, ReceiptFact]] = {}
     for row in rows:
         code = None if row["status"] == ReceiptStatus.DELIVERED else UNDELIVERED_CODE
-        fact = ReceiptFact(
-            row["dispatch_id"], row["seq"], row["status"], code, row["carrier_code"], row["done_at"]
-        )
+        fact = ReceiptFact(row["dispatch_id"], row["seq"], row["status"], code, row["carrier_code"], row["done_at"])
         facts.setdefault((fact.dispatch_id, fact.seq), (row, fact))
     new = await insert_receipts(connection, [fact for _, fact in facts.values()])
     tallies = Tallies()

@@ -31,7 +31,7 @@ class Claimant(NamedTuple):
 
 async def register(connection: Connection, name: str, lease: dt.timedelta) -> Registered:
     """Begin a lease under a name that was never used before."""
-    row = await connection.fetchrow(*SQL.register_sender(name=name, lease=lease))
+    (row,) = await connection.fetch(*SQL.register_sender(name=name, lease=lease))
     return Registered(row["id"], row["now"])
 
 
@@ -41,9 +41,7 @@ async def renew(connection: Connection, sender_id: int, lease: dt.timedelta, lin
 
     A lease that has only run out, and that nobody ended, goes on.
     """
-    now: dt.datetime | None = await connection.fetchval(
-        *SQL.renew_lease(sender_id=sender_id, lease=lease, links=links)
-    )
+    now: dt.datetime | None = await connection.fetchval(*SQL.renew_lease(sender_id=sender_id, lease=lease, links=links))
     return now
 
 

@@ -101,9 +101,7 @@ async def outlive(connection: Connection, dispatch_id: int, most: int) -> bool:
     return bool(found)
 
 
-async def note_late(
-    connection: Connection, sender_id: int, writes: Sequence[tuple[int, dt.datetime, int]]
-) -> int:
+async def note_late(connection: Connection, sender_id: int, writes: Sequence[tuple[int, dt.datetime, int]]) -> int:
     """Count the messages among *writes* (dispatch id, instant, how many) that were written after a stop took effect."""
     rows = await connection.fetch(
         *SQL.note_late(

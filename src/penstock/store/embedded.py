@@ -1,0 +1,375 @@
+"""
+The embedded PostgreSQL: made on first use, started, adopted, watched and stopped.
+
+It listens on a Unix socket in a folder that only its user may enter, on no TCP port, and writes
+its log to `postgres.log`.  Everything that makes a commit durable is on.
+
+One process at a time owns a data folder, by a lock on its `serve.lock`.  A server that a killed
+owner left running goes on working and is adopted by the next owner; where it listens is read from
+its own `postmaster.pid`.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+import urllib.parse
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import asyncpg
+import structlog
+
+from penstock.store.installation import Account, Installation, NoPostgres, choose_account, find_installation, own, spawn
+
+log = structlog.get_logger(__name__)
+
+USER = "penstock"
+DATABASE = "postgres"
+
+START_SECONDS = 60.0  #: recovery after a crash takes its time
+STOP_SECONDS = 20.0
+#: How long `serve` waits for a short command that has the folder.
+COMMAND_SECONDS = 15.0
+#: The longest path of a Unix socket on Linux, less the name of the socket in its folder.
+SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432")
+LOG_BYTES = 16 * 1024 * 1024  #: a longer log is begun anew at the next start
+
+#: What differs from PostgreSQL's own defaults.
+OPTIONS = {
+    "listen_addresses": "",
+    "port": "5432",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    # Nothing that was acknowledged is lost.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # A small machine that writes much: few checkpoints, each spread over minutes.
+    "shared_buffers": "256MB",
+    "wal_buffers": "16MB",
+    "min_wal_size": "512MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "on",
+    # Statements are short and always the same: compiling them costs more than running them.
+    "jit": "off",
+    # Tables that work as queues are small and rewritten all the time.
+    "autovacuum_naptime": "5s",
+    "autovacuum_vacuum_scale_factor": "0.05",
+    "autovacuum_analyze_scale_factor": "0.05",
+    "log_min_messages": "warning",
+    "log_line_prefix": "%m [%p] %a ",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class DataInUse(Exception):
+    """Another process owns the data folder."""
+
+
+class Running(NamedTuple):
+    """A server as its `postmaster.pid` tells of it."""
+
+    pid: int
+    socket_folder: Path
+    is_ready: bool
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL whose data is in the folder `postgres` of *data*."""
+
+    def __init__(self, data: Path, *, owner: str = "serve") -> None:
+        self._data = data.absolute()
+        self._cluster = self._data / "postgres"
+        self._owner = owner
+        self._lock: IO[str] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
+        self._socket_folder: Path | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server that was started or adopted still runs."""
+        return self._pid is not None and _is_postgres(self._pid)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server, None before the start."""
+        return self._pid
+
+    async def start(self) -> str:
+        """
+        Take the data folder, run the server and return its address for asyncpg.
+
+        May be called again after the server has ended.  Raises DataInUse and NoPostgres.
+        """
+        await self._take()
+        try:
+            running = read_running(self._cluster)
+            if running is not None and await _answers(running):
+                self._pid, self._socket_folder, self._process = running.pid, running.socket_folder, None
+                log.info("postgres_adopted", pid=running.pid)
+            else:
+                await self._launch()
+        except BaseException:
+            if self._process is not None and self._process.returncode is None:
+                await self.stop()
+            self._release()
+            raise
+        return address(self._folder())
+
+    async def wait(self) -> int:
+        """Wait until the server ends and return its exit code; -1 for an adopted one, which keeps it to itself."""
+        if self._process is not None:
+            return await self._process.wait()
+        while self.is_running:
+            await asyncio.sleep(0.2)
+        return -1
+
+    async def stop(self) -> None:
+        """Shut the server down, cutting its connections, and give the data folder free."""
+        try:
+            for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+                if self._pid is None or not _signal(self._pid, number):
+                    break
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.wait(), seconds)
+                    break
+                log.warning("postgres_slow_to_stop", seconds=seconds)
+            if self._process is not None:
+                await self._process.wait()
+            self._remove_socket_folder()
+            self._pid = self._process = None
+        finally:
+            self._release()
+
+    async def _launch(self) -> None:
+        installation = await find_installation()
+        account = choose_account(self._cluster, installation.programs)
+        _forget_stale(self._cluster)
+        if not (self._cluster / "PG_VERSION").exists():
+            await self._create(installation, account)
+        else:
+            _check_version(self._cluster, installation)
+        folder = self._choose_socket_folder(account)
+        options = OPTIONS | {"unix_socket_directories": '"' + str(folder).replace('"', '""') + '"'}
+        command = [installation.program("postgres"), "-D", str(self._cluster)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while not await self._try(command, account, folder, deadline):
+            # The back ends of a killed server need a moment to notice, and hold its memory until then.
+            if asyncio.get_running_loop().time() > deadline - START_SECONDS + 10:
+                raise NoPostgres(f"PostgreSQL does not start: {self._last_words()}")
+            await asyncio.sleep(0.2)
+        log.info("postgres_started", pid=self._pid, version=installation.major, data=str(self._cluster))
+
+    async def _try(self, command: list[str], account: Account | None, folder: Path, deadline: float) -> bool:
+        """Start the server and wait until it answers; False when it ended."""
+        with self._open_log() as output:
+            self._process = await spawn(command, account, output)
+        self._pid, self._socket_folder = self._process.pid, folder
+        while self._process.returncode is None:
+            running = read_running(self._cluster)
+            if running is not None and running.is_ready and await _answers(running):
+                return True
+            if asyncio.get_running_loop().time() > deadline:
+                raise NoPostgres(f"PostgreSQL has not begun to answer in {START_SECONDS:.0f} s: {self._last_words()}")
+            await asyncio.sleep(0.02)
+        return False
+
+    async def _create(self, installation: Installation, account: Account | None) -> None:
+        """Make a new cluster beside its place and put it there when it is complete."""
+        making = self._data / "postgres.new"
+        shutil.rmtree(making, ignore_errors=True)
+        own(making, account)
+        command = [
+            installation.program("initdb"), f"--pgdata={making}", f"--username={USER}", "--auth=trust", "--encoding=UTF8",
+            *(
+                ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+                if installation.major >= 17  # noqa: PLR2004 - the first with a locale of its own
+                else ["--locale=C.UTF-8"]
+            ),
+        ]  # fmt: skip
+        process = await spawn(command, account, asyncio.subprocess.PIPE)
+        said, _ = await process.communicate()
+        if process.returncode != 0:
+            lines = said.decode(errors="replace").strip().splitlines()
+            raise NoPostgres("initdb failed: " + "; ".join(line for line in lines if "error" in line.lower()))
+        making.rename(self._cluster)
+        log.info("postgres_created", data=str(self._cluster))
+
+    def _choose_socket_folder(self, account: Account | None) -> Path:
+        """Return a private folder for the socket: beside the data, or a short one where that path is too long."""
+        folder = self._data / "socket"
+        if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES:
+            folder = Path(tempfile.mkdtemp(prefix="penstock-", dir="/tmp"))  # noqa: S108 - its name has to be short
+            log.info("socket_moved", folder=str(folder), reason="the path of a socket has 107 bytes at most")
+        own(folder, account)
+        return folder
+
+    def _remove_socket_folder(self) -> None:
+        if self._socket_folder is not None and self._socket_folder.parent != self._data:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+        self._socket_folder = None
+
+    def _folder(self) -> Path:
+        if self._socket_folder is None:
+            raise NoPostgres("PostgreSQL is not started")
+        return self._socket_folder
+
+    def _open_log(self) -> IO[bytes]:
+        path = self._data / "postgres.log"
+        is_long = path.exists() and path.stat().st_size > LOG_BYTES
+        return path.open("wb" if is_long else "ab")
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = (self._data / "postgres.log").read_text(errors="replace").strip().splitlines()
+            return " / ".join(lines[-3:])
+        return "it said nothing"
+
+    async def _take(self) -> None:
+        if self._lock is not None:
+            return
+        self._data.mkdir(parents=True, exist_ok=True)
+        deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+        while (lock := try_lock(self._data, self._owner)) is None:
+            holder = read_holder(self._data)
+            if not holder.startswith("command") or asyncio.get_running_loop().time() > deadline:
+                raise DataInUse(f"{self._data} is in use by another process ({holder or 'unknown'})")
+            await asyncio.sleep(0.05)
+        self._lock = lock
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+@contextlib.asynccontextmanager
+async def connect_or_start(data: Path) -> AsyncIterator[str]:
+    """
+    Lend the address of the server of a data folder to a short command.
+
+    A server that `serve` runs is used as it is; otherwise one is started and stopped afterwards.
+    """
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while True:
+        running = read_running(data.absolute() / "postgres")
+        if read_holder(data).startswith("serve") and _is_locked(data):
+            if running is not None and await _answers(running):
+                yield address(running.socket_folder)
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise NoPostgres(f"the server of {data} does not answer")
+            await asyncio.sleep(0.1)
+            continue
+        break
+    server = EmbeddedPostgres(data, owner="command")
+    dsn = await server.start()
+    try:
+        yield dsn
+    finally:
+        await server.stop()
+
+
+def address(socket_folder: Path) -> str:
+    """Write the address of the server that listens in a folder."""
+    return f"postgresql://{USER}@/{DATABASE}?" + urllib.parse.urlencode({"host": str(socket_folder)})
+
+
+def read_running(cluster: Path) -> Running | None:
+    """Return what server is or was at work on a cluster; None if none is."""
+    try:
+        lines = (cluster / "postmaster.pid").read_text().splitlines()
+        running = Running(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
+    except (OSError, IndexError, ValueError):
+        return None
+    return running if _is_postgres(running.pid) else None
+
+
+def try_lock(data: Path, owner: str) -> IO[str] | None:
+    """Take the lock of a data folder and sign it; None when another process has it."""
+    lock = (data / "serve.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    lock.truncate(0)
+    lock.write(f"{owner} {os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def read_holder(data: Path) -> str:
+    """Return how the last holder of the lock signed it."""
+    try:
+        return (data / "serve.lock").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _is_locked(data: Path) -> bool:
+    with (data / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+async def _answers(running: Running) -> bool:
+    """Tell whether a server accepts connections."""
+    try:
+        connection = await asyncpg.connect(address(running.socket_folder), timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    await connection.close()
+    return True
+
+
+def _is_postgres(pid: int) -> bool:
+    """Tell whether a process lives and is a PostgreSQL; its number may have gone to another one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return not Path("/proc/self").exists()  # where there is no /proc, the number has to do
+    name, _, rest = status.partition("(")[2].rpartition(")")
+    return name == "postgres" and not rest.strip().startswith("Z")
+
+
+def _forget_stale(cluster: Path) -> None:
+    """Remove the mark of a server that is gone, which would keep a new one from starting if its number is reused."""
+    if read_running(cluster) is None:
+        (cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _check_version(cluster: Path, installation: Installation) -> None:
+    have = (cluster / "PG_VERSION").read_text().strip()
+    if have != str(installation.major):
+        raise NoPostgres(
+            f"{cluster} was made by PostgreSQL {have}, the one here is {installation.major}:"
+            " move it with pg_upgrade, or name a server with --database"
+        )
+
+
+def _signal(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
