@@ -47,7 +47,7 @@ UNION SELECT id FROM sender WHERE id = ANY(:sender_ids::bigint[]) AND ended_at I
 -- Close the database sessions of senders, so that a frozen one holds no lock.
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = ANY(SELECT 'penstock sender ' || id FROM unnest(:sender_ids::bigint[]) AS id)
-  AND usename = current_user AND pid <> pg_backend_pid();
+  AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid();
 
 -- name: find_dead_senders
 -- Find senders that have been silent well beyond their lease, and ended ones that still hold claims.
