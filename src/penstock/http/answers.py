@@ -11,28 +11,25 @@ from starlette.types import Receive, Scope, Send
 
 from penstock.domain.errors import (
     CallerError,
-    MethodNotAllowed,
     NotAuthenticated,
     PayloadTooLarge,
     StoreUnavailable,
     TooManyRequests,
 )
 from penstock.http.call import as_json
-from penstock.http.wire import ErrorAnswer, ErrorBody
+from penstock.http.shapes import ErrorAnswer, ErrorBody
 
 _log = structlog.get_logger(__name__)
 
 INTERNAL_ERROR = 5000
 
 
-def answer_error(error: CallerError) -> Response:
+def answer_error(error: CallerError, headers: dict[str, str] | None = None) -> Response:
     """Say to the client what it did wrong, or why it has to wait."""
-    return as_json(ErrorAnswer(ErrorBody(error.code, str(error))), error.status, _headers(error))
+    return as_json(ErrorAnswer(ErrorBody(error.code, str(error))), error.status, headers or _headers(error))
 
 
-async def answer_anything(
-    error: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool
-) -> None:
+async def answer_anything(error: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool) -> None:
     """
     Answer whatever a handler raised; the edge of one request.
 
@@ -62,7 +59,5 @@ def _headers(error: CallerError) -> dict[str, str] | None:
             return {"Connection": "close"}
         case StoreUnavailable() | TooManyRequests():
             return {"Retry-After": str(error.retry_after)}
-        case MethodNotAllowed():
-            return {"Allow": ", ".join(error.allowed)}
         case _:
             return None

@@ -82,7 +82,7 @@ class Sending(msgspec.Struct, rename="camel", kw_only=True):
     callback_events: CallbackEvents | None = None
 
 
-class DispatchBody(Sending):
+class DispatchBody(Sending, kw_only=True):
     """A dispatch to create: dispatchName, senderName and content are required, each by either of its names."""
 
     dispatch_name: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255})] | None = None
@@ -97,7 +97,7 @@ class DispatchBody(Sending):
     rate: RateBody | None = None
 
 
-class MessageBody(Sending):
+class MessageBody(Sending, kw_only=True):
     """A single message."""
 
     channel_type: Channel
@@ -120,6 +120,9 @@ class LooseEntry(msgspec.Struct):
     substitutions: Mapping[str, str | int | float | bool | None] | None = None
 
 
+Entries = list[Entry] | Entry | list[LooseEntry] | LooseEntry
+
+
 class PatchBody(msgspec.Struct):
     """What can be changed of a dispatch while it runs; null lifts the limit."""
 
@@ -132,8 +135,10 @@ class StopBody(msgspec.Struct):
     uuids: Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": 10000})]
 
 
+MessageBodies = list[MessageBody] | MessageBody
+
 DISPATCH = msgspec.json.Decoder(DispatchBody)
-MESSAGES = msgspec.json.Decoder(list[MessageBody] | MessageBody)
+MESSAGES = msgspec.json.Decoder(MessageBodies)
 ENTRIES = msgspec.json.Decoder(list[Entry] | Entry)
 LOOSE_ENTRIES = msgspec.json.Decoder(list[LooseEntry] | LooseEntry)
 PATCH = msgspec.json.Decoder(PatchBody)

@@ -2,8 +2,9 @@
 Reading the body of a request, never more of it than allowed.
 """
 
-from penstock.domain.errors import PayloadTooLarge, UnsupportedMediaType
 from starlette.requests import Request
+
+from penstock.domain.errors import PayloadTooLarge, UnsupportedMediaType
 
 _JSON = "application/json"
 _UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii"})

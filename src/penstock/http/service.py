@@ -56,9 +56,7 @@ class Dispatches(Protocol):
     async def progress(self, caller: Caller, dispatch_id: int) -> DispatchProgress:
         """Look at one dispatch."""
 
-    def lines(
-        self, caller: Caller, dispatch_id: int, statuses: Sequence[str]
-    ) -> AsyncIterator[list[MessageLine]]:
+    def lines(self, caller: Caller, dispatch_id: int, statuses: Sequence[str]) -> AsyncIterator[list[MessageLine]]:
         """
         Stream the outcome of every message in order of `seq`; empty *statuses* takes all.
 

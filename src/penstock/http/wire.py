@@ -1,13 +1,11 @@
 """
 Wire words from internal values: every object that a client is sent is made here.
-
-A field that is not known is absent, never null: it is `UNSET`, which msgspec leaves out.
 """
 
 import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -24,250 +22,35 @@ from penstock.domain.model import (
     SingleMessage,
     StopReceipt,
 )
+from penstock.http.shapes import (
+    Base,
+    CarrierAnswer,
+    ChannelAnswer,
+    DispatchAnswer,
+    FileAnswer,
+    FileName,
+    FilledItem,
+    LineAnswer,
+    MessageAnswer,
+    Numbers,
+    PartitionAnswer,
+    ProgressAnswer,
+    RateAnswer,
+    ReceiptAnswer,
+    RefusedRow,
+    SendAnswer,
+    SentItem,
+    StopAnswer,
+    StoppedItem,
+)
 
 T = TypeVar("T")
 
+#: Codes of the items of an answer to ``/message``.
+CREATED: Final = 201
+FAILED: Final = 400
+
 _LOCAL = "%Y-%m-%d %H:%M:%S"
-
-
-class Answer(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """Any object of the wire: its fields are written in camelCase."""
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong."""
-
-    code: int
-    msg: str
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The body of every answer that is not 2xx."""
-
-    error: ErrorBody
-
-
-class DispatchId(Answer):
-    """The dispatch that was created or changed."""
-
-    dispatch_id: int
-
-
-class Taken(Answer):
-    """An element of a fill that is in the dispatch now."""
-
-    destination: str
-    message_uuid: str
-
-
-class Refused(Answer):
-    """An element of a fill that was kept out, and why (74xx)."""
-
-    destination: str
-    error_code: int
-
-
-class RefusedRow(Answer):
-    """A row of a file that was kept out; rows count from 1, without the header and blank lines."""
-
-    row: int
-    destination: str
-    error_code: int
-
-
-class FileAnswer(Answer):
-    """What a file brought into a dispatch."""
-
-    total: int
-    accepted: int
-    errors: list[RefusedRow]
-
-
-class FileName(Answer):
-    """A file that a dispatch was filled from."""
-
-    type: Literal["FILE"]
-    name: str
-
-
-class Base(Answer):
-    """What a dispatch was filled from."""
-
-    included: FileName
-
-
-class Numbers(Answer):
-    """How many stand where; the five counters always add up to the total."""
-
-    total: int
-    delivered: int
-    undelivered: int
-    unsent: int
-    sent: int
-    sending: int
-
-
-class RateAnswer(Answer):
-    """At most *value* messages a day, hour or minute."""
-
-    unit: Literal["d", "h", "m"]
-    value: int
-
-
-class DispatchAnswer(Answer):
-    """A dispatch as the list shows it."""
-
-    dispatch_id: int
-    dispatch_name: str
-    created: str
-    local_send_time: str
-    local_completion_time: str | UnsetType = UNSET
-    use_local_time: bool
-    status: str
-    source: str
-    message: str
-    traffic_center_id: int
-    traffic_center_name: str
-    base: Base | UnsetType = UNSET
-    parts: Numbers
-    messages: Numbers
-
-
-class DispatchPage(Answer):
-    """One page of a list, and how many there are in all."""
-
-    total: int
-    items: list[DispatchAnswer]
-
-
-class ChannelAnswer(Answer):
-    """How many connections of a carrier are bound, and should be."""
-
-    name: str
-    connected: int
-    configured: int
-
-
-class ProgressAnswer(DispatchAnswer):
-    """A dispatch with what only a look at this moment can tell."""
-
-    rate: RateAnswer | UnsetType = UNSET
-    rate_now: float
-    finish_estimate: str | UnsetType = UNSET
-    channels: list[ChannelAnswer]
-
-
-class PartitionAnswer(Answer):
-    """What became of the messages at the moment of the stop."""
-
-    accepted: int
-    refused: int
-    in_doubt: int
-    never_sent: int
-
-
-class CarrierAnswer(Answer):
-    """The share of one carrier; absent name: not known."""
-
-    carrier: str | UnsetType
-    accepted: int
-    refused: int
-    in_doubt: int
-
-
-class ReceiptAnswer(Answer):
-    """The account of a stop."""
-
-    dispatch_id: int
-    requested: str
-    effective: str
-    key_id: int
-    took_ms: float
-    total: int
-    counts: PartitionAnswer
-    carriers: list[CarrierAnswer]
-    in_doubt: list[str]
-    late: int
-
-
-class SentItem(Answer):
-    """A single message that was taken."""
-
-    message_uuid: str
-    external_message_id: str | UnsetType
-    code: Literal[201] = 201
-
-
-class FailedItem(Answer):
-    """A single message that was not taken, and why (74xx)."""
-
-    external_message_id: str | UnsetType
-    code: Literal[400] = 400
-    error_code: int
-
-
-class SendAnswer(Answer):
-    """What became of each message of a request, in its order."""
-
-    errors: bool
-    items: list[SentItem | FailedItem]
-
-
-class StoppedItem(Answer):
-    """Whether one message will certainly not leave."""
-
-    message_uuid: str
-    code: int
-
-
-class StopAnswer(Answer):
-    """What became of each message that was to be stopped; *errors* when any item is 403 or 404."""
-
-    errors: bool
-    items: list[StoppedItem]
-
-
-class MessageAnswer(Answer):
-    """One message; what is not known is absent."""
-
-    created_time: str
-    channel_type: str
-    sending_method: Literal["API"] = "API"
-    sending_methog: Literal["API"] = "API"
-    traffic_type: str
-    dispatch_id: int | UnsetType = UNSET
-    message_uuid: str
-    external_message_id: str | UnsetType = UNSET
-    traffic_center_id: int
-    sender_name: str
-    destination: str
-    content: str
-    tags: tuple[str, ...]
-    ttl: int | UnsetType = UNSET
-    hours: tuple[int, ...]
-    days: tuple[int, ...]
-    local_send_time: str
-    local_completion_time: str | UnsetType = UNSET
-    use_local_time: bool
-    callback_events: tuple[str, ...] | UnsetType = UNSET
-    callback_url: str | UnsetType = UNSET
-    total_parts: int
-    sent_time: str | UnsetType = UNSET
-    status_time: str | UnsetType = UNSET
-    status: str
-    error_code: int | UnsetType = UNSET
-
-
-class LineAnswer(Answer):
-    """One message of an export."""
-
-    message_uuid: str
-    destination: str
-    status: str
-    error_code: int | UnsetType
-    parts: int
-    sent_time: str | UnsetType
-    status_time: str | UnsetType
 
 
 #: The columns of an export as CSV; the same words as in JSON.
@@ -279,12 +62,12 @@ def instant(value: dt.datetime) -> str:
     return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def filled(entries: Sequence[Entry], outcomes: Sequence[str | int]) -> list[Taken | Refused]:
+def filled(entries: Sequence[Entry], outcomes: Sequence[str | int]) -> list[FilledItem]:
     """Pair each element of a fill with what became of it."""
     return [
-        Taken(destination=entry.destination, message_uuid=outcome)
+        FilledItem(destination=entry.destination, message_uuid=outcome)
         if isinstance(outcome, str)
-        else Refused(destination=entry.destination, error_code=outcome)
+        else FilledItem(destination=entry.destination, error_code=outcome)
         for entry, outcome in zip(entries, outcomes, strict=True)
     ]
 
@@ -344,14 +127,14 @@ def receipt(account: StopReceipt) -> ReceiptAnswer:
 
 def sent(messages: Sequence[SingleMessage], outcomes: Sequence[str | int]) -> SendAnswer:
     """Pair each single message with what became of it."""
-    items: list[SentItem | FailedItem] = []
+    items: list[SentItem] = []
     for message, outcome in zip(messages, outcomes, strict=True):
         external_id = _or_unset(message.external_id)
         if isinstance(outcome, str):
-            items.append(SentItem(message_uuid=outcome, external_message_id=external_id))
+            items.append(SentItem(message_uuid=outcome, external_message_id=external_id, code=CREATED))
         else:
-            items.append(FailedItem(external_message_id=external_id, error_code=outcome))
-    return SendAnswer(errors=any(isinstance(item, FailedItem) for item in items), items=items)
+            items.append(SentItem(external_message_id=external_id, code=FAILED, error_code=outcome))
+    return SendAnswer(errors=any(item.code != CREATED for item in items), items=items)
 
 
 def stopped(message_uuids: Sequence[str], codes: Sequence[int]) -> StopAnswer:

@@ -1,0 +1,3 @@
+"""
+The handlers, by subject; each module ends with the table of its operations.
+"""
