@@ -149,8 +149,10 @@ def _plan(picked: Sequence[Candidate], most: int) -> list[_Plan]:
     """Share *most* among the locked dispatches by what their rates and windows allow now."""
     plans = []
     left = most
+    # The dispatches of one account divide what one account gets.
+    weights = [1 / candidate.siblings for candidate in picked]
     for place, candidate in enumerate(picked):
-        share = max(1, left // (len(picked) - place)) if left else 0
+        share = max(1, int(left * weights[place] / sum(weights[place:]))) if left else 0
         open_zones, opens_at = _open_zones(candidate)
         if candidate.rate is not None and share:
             share, _ = grant(candidate.rate, candidate.rate_next_at, candidate.now, share)

@@ -64,8 +64,7 @@ class Sweeper:
 
     async def _settle(self) -> None:
         async with self._database.connection() as connection:
-            found = await sweeps.find_settling(connection, self._after)
-            self._after = found[-1] if len(found) >= 1000 else 0  # noqa: PLR2004 - the statement's limit
+            found, self._after = await sweeps.find_settling(connection, self._after)
             if found:
                 await sweeps.settle(connection, found, lifetime=self._lifetime)
 

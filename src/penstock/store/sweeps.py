@@ -6,10 +6,14 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from penstock.domain.lifecycle import DispatchStatus
 from penstock.domain.model import Schedule
 from penstock.store.database import Connection
 from penstock.store.rows import schedule_of
 from penstock.store.statements import Statements
+
+#: The limit of find_settling.
+_LOOKED_AT = 1000
 
 SQL = Statements("sweep")
 CLAIM = Statements("claim")
@@ -37,9 +41,16 @@ async def wake_scheduled(connection: Connection) -> int:
     return len(await connection.fetch(*SQL.wake_scheduled()))
 
 
-async def find_settling(connection: Connection, after: int) -> list[int]:
-    """Return dispatches that may have nothing left to send or to wait for; awaiting ones from *after* on."""
-    return [row["id"] for row in await connection.fetch(*SQL.find_settling(after=after))]
+async def find_settling(connection: Connection, after: int) -> tuple[list[int], int]:
+    """
+    Return dispatches that may have nothing left to send or to wait for, and where to go on.
+
+    Of those that wait for receipts a thousand are looked at, those after *after*; the second value
+    is the *after* of the next call.
+    """
+    rows = await connection.fetch(*SQL.find_settling(after=after))
+    awaiting = [row["id"] for row in rows if row["status"] == DispatchStatus.AWAITING]
+    return [row["id"] for row in rows], awaiting[-1] if len(awaiting) >= _LOOKED_AT else 0
 
 
 async def settle(

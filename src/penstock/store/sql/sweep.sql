@@ -16,9 +16,10 @@ UPDATE dispatch SET status = 'sending' FROM due WHERE dispatch.id = due.id RETUR
 
 -- name: find_settling
 -- Find dispatches that may have nothing left to send, or nothing left to wait for.
-SELECT id FROM dispatch
-WHERE (status = 'sending' AND wake_at = 'infinity') OR (status = 'awaiting' AND id > :after)
-ORDER BY id LIMIT 1000;
+-- Uses dispatch_claimed and dispatch_unfinished.
+(SELECT id, status FROM dispatch WHERE status = 'sending' AND wake_at = 'infinity' ORDER BY id LIMIT 1000)
+UNION ALL
+(SELECT id, status FROM dispatch WHERE status = 'awaiting' AND id > :after ORDER BY id LIMIT 1000);
 
 -- name: settle_dispatches
 -- Move dispatches on: all sent → awaiting; all statuses known → done.  What comes back to a dispatch changes its
@@ -50,11 +51,17 @@ RETURNING dispatch.id, status;
 SELECT id, is_anonymous, zones, default_zone, use_local_time, send_time, completion_time, hours, days,
        started_at, ttl, clock_timestamp() AS now
 FROM dispatch
-WHERE (completion_time < (clock_timestamp() AT TIME ZONE 'UTC') + interval '14 hours'
-       AND completion_time IS NOT NULL AND status IN ('scheduled', 'sending', 'paused'))
-   OR (status = 'sending' AND is_anonymous AND completion_time IS NULL AND send_time IS NULL
-       AND started_at < clock_timestamp() - make_interval(secs => coalesce(ttl, :lifetime::integer)))
-ORDER BY id LIMIT 1000;
+WHERE id IN (
+    (SELECT id FROM dispatch
+     WHERE completion_time < (clock_timestamp() AT TIME ZONE 'UTC') + interval '14 hours'
+       AND completion_time IS NOT NULL AND status IN ('scheduled', 'sending', 'paused')
+     ORDER BY completion_time LIMIT 1000)
+    UNION ALL
+    (SELECT id FROM dispatch
+     WHERE status = 'sending' AND is_anonymous AND completion_time IS NULL AND send_time IS NULL
+       AND started_at < clock_timestamp() - make_interval(secs => coalesce(ttl, :lifetime::integer))
+     LIMIT 1000))
+ORDER BY id;
 
 -- name: expire_slices
 -- Write as unsent up to *most* messages that were not claimed in time; the dispatch is locked.
