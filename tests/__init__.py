@@ -1,0 +1,1 @@
+"""Tests of Penstock; `tests.harness` is what several of them share."""

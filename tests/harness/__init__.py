@@ -1,0 +1,1 @@
+"""What several kinds of tests share: a PostgreSQL, the installed program as processes, its wire log."""

@@ -1,0 +1,1 @@
+"""Statements and transactions on a real PostgreSQL."""
