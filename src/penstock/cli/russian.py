@@ -1,0 +1,110 @@
+"""
+The command line in Russian: the English sentence and what it is called there.
+"""
+
+RUSSIAN = {
+    # what each command of dispatch does
+    "Create, fill, start, watch and stop dispatches over the HTTP API.": (
+        "Создание, наполнение, запуск, наблюдение и остановка рассылок через HTTP API."
+    ),
+    "Exit codes: 0 done, 1 the server refused, 2 usage, 3 done in part, 4 no server reached.": (
+        "Коды завершения: 0 сделано, 1 сервер отказал, 2 ошибка в команде, 3 сделано частично, 4 сервер недоступен."
+    ),
+    "Create a dispatch and print its id.": "Создать рассылку и напечатать её номер.",
+    "Fill a dispatch from a CSV or NDJSON file (.gz too); - reads standard input.": (
+        "Наполнить рассылку из файла CSV или NDJSON (можно .gz); - читает стандартный ввод."
+    ),
+    "Start a dispatch; nothing can be added afterwards.": (
+        "Запустить рассылку; после этого добавить в неё ничего нельзя."
+    ),
+    "Stop a dispatch: once this returns, not one more message of it leaves.": (
+        "Остановить рассылку: когда команда вернулась, больше ни одно её сообщение не уйдёт."
+    ),
+    "Pause a dispatch: once this returns, nothing more leaves until it is resumed.": (
+        "Приостановить рассылку: когда команда вернулась, до продолжения ничего не уйдёт."
+    ),
+    "Go on with a paused dispatch.": "Продолжить приостановленную рассылку.",
+    "Show the progress of a dispatch until it has ended.": "Показывать ход рассылки, пока она не закончится.",
+    "List dispatches, newest first.": "Список рассылок, сначала новые.",
+    "Show the account of a stop.": "Показать отчёт об остановке.",
+    # its options
+    "Address of the server.": "Адрес сервера.",
+    "API key, a TOKEN_1.": "Ключ API вида TOKEN_1.",
+    "Id of the dispatch.": "Номер рассылки.",
+    "Print JSON as the server sent it.": "Напечатать JSON, как его прислал сервер.",
+    "Name of the dispatch.": "Название рассылки.",
+    "Sender name that handsets show.": "Имя отправителя, которое видно на телефоне.",
+    "The text; {name} stands for the column of that name.": "Текст; {name} заменяется столбцом с этим именем.",
+    "Local time to begin: YYYY-MM-DD hh:mm:ss.": "Местное время начала: ГГГГ-ММ-ДД чч:мм:сс.",
+    "Local time to end: YYYY-MM-DD hh:mm:ss.": "Местное время окончания: ГГГГ-ММ-ДД чч:мм:сс.",
+    "Allowed hours, such as 9-20 or 9,10,18.": "Разрешённые часы, например 9-20 или 9,10,18.",
+    "Allowed weekdays, Monday is 1, such as 1-5.": "Разрешённые дни недели, понедельник — 1, например 1-5.",
+    "Read times in the subscriber's zone.": "Считать время в поясе абонента.",
+    "At most so many a day, hour or minute: 100/m.": "Не больше стольких в день (d), час (h) или минуту (m): 100/m.",
+    "Seconds that the carrier may try, 60 to 86400.": (
+        "Сколько секунд оператор может пытаться доставить, от 60 до 86400."
+    ),
+    "A tag; may be repeated.": "Метка; можно указать несколько раз.",
+    "CSV with a header, or NDJSON.": "CSV с заголовком или NDJSON.",
+    "End as soon as it has this status.": "Закончить, как только рассылка в этом состоянии.",
+    "A part of the name.": "Часть названия.",
+    "In this status; may be repeated.": "В этом состоянии; можно указать несколько раз.",
+    "Page, from 1.": "Страница, начиная с 1.",
+    "Dispatches on a page.": "Рассылок на странице.",
+    # what it says
+    "accepted {accepted} of {total}": "принято {accepted} из {total}",
+    "row {row}: {destination}: error {code}": "строка {row}: {destination}: ошибка {code}",
+    "… and {count} more rows": "… и ещё строк: {count}",
+    "started": "запущена",
+    "paused": "приостановлена",
+    "resumed": "продолжена",
+    "stopped in {ms} ms: accepted {accepted}, refused {refused}, in doubt {in_doubt}, never sent {never_sent}": (
+        "остановлена за {ms} мс: принято {accepted}, отклонено {refused}, под вопросом {in_doubt}, "
+        "не отправлено {never_sent}"
+    ),
+    "{status}: {left} of {total} handed over, {delivered} delivered, {undelivered} undelivered, "
+    "{unsent} unsent, {rate} a second": (
+        "{status}: передано {left} из {total}, доставлено {delivered}, не доставлено {undelivered}, "
+        "не отправлено {unsent}, {rate} в секунду"
+    ),
+    "no API key: give --key or set PENSTOCK_KEY": "нет ключа API: укажите --key или переменную PENSTOCK_KEY",
+    "no server reached: {error}": "сервер недоступен: {error}",
+    "--rate: expected a number and d, h or m, such as 100/m, got {text}": (
+        "--rate: нужно число и d, h или m, например 100/m, а не {text}"
+    ),
+    "{option}: expected numbers such as 9-12,18, got {text}": "{option}: нужны числа, например 9-12,18, а не {text}",
+    # statuses of a dispatch
+    "initiated": "наполняется",
+    "scheduled": "запланирована",
+    "sending": "отправляется",
+    "awaiting": "ждёт отчётов",
+    "changing": "останавливается",
+    "done": "завершена",
+    "stopped": "остановлена",
+    # headings and rows
+    "id": "номер",
+    "name": "название",
+    "status": "состояние",
+    "created": "создана",
+    "total": "всего",
+    "delivered": "доставлено",
+    "undelivered": "не доставлено",
+    "sent": "передано",
+    "sent, awaiting receipts": "передано, ждут отчёта",
+    "unsent": "не отправлено",
+    "waiting": "ожидают",
+    "{rate} a second": "{rate} в секунду",
+    "{shown} of {total}": "{shown} из {total}",
+    "Stop of dispatch {id}": "Остановка рассылки {id}",
+    "requested": "запрошена",
+    "effective": "вступила в силу",
+    "asked for by key": "запросил ключ",
+    "milliseconds to the reply": "миллисекунд до ответа",
+    "accepted by the carrier": "принято оператором",
+    "refused by the carrier": "отклонено оператором",
+    "in doubt": "под вопросом",
+    "never sent": "не отправлено",
+    "written after the stop (must be 0)": "записано после остановки (должно быть 0)",
+    "carrier {name}": "оператор {name}",
+    "not known": "неизвестен",
+}
