@@ -143,7 +143,7 @@ class PartitionAnswer(Answer, frozen=True, kw_only=True):
 class CarrierAnswer(Answer, frozen=True, kw_only=True):
     """The share of one carrier; absent name: not known."""
 
-    carrier: str | UnsetType
+    carrier: str | UnsetType = UNSET
     accepted: int
     refused: int
     in_doubt: int
