@@ -1,0 +1,240 @@
+"""
+A TCP connection, plain or TLS, whose gated octets never wait where the gate cannot see them.
+
+A transport of asyncio keeps what the kernel would not take and writes it later by itself: a
+process that was frozen meanwhile would hand over messages after its lease has ended.  So the socket
+is ours.  What the kernel does not take at once stays here, and the gate is looked at again
+immediately before each further `send` of it; a shut gate ends the connection.  The kernel's own
+buffer is kept small, because what is in it can no longer be held back.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from penstock.channels.port import Gate
+
+#: Octets that the kernel may hold for a connection; Linux doubles the number for its own needs.
+SEND_BUFFER = 32 * 1024
+#: Octets not yet on the network above which the kernel takes no more.
+NOTSENT_LOWAT = 16 * 1024
+#: Octets read in one go.
+READ_SIZE = 128 * 1024
+
+
+class GateShut(ConnectionError):
+    """The gate was shut while gated octets were still to be written."""
+
+
+class PeerClosed(ConnectionError):
+    """The other side closed the connection."""
+
+
+class Wire:
+    """One connection; its callbacks are synchronous, and what they raise ends it."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        gate: Gate,
+        *,
+        on_data: Callable[[bytes], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock
+        self._gate = gate
+        self._on_data = on_data
+        self._on_drained = on_drained
+        self._unsent = b""
+        self._unsent_is_gated = False
+        self._tls: Tls | None = None
+        #: Done when the connection is over; holds what broke it, if it broke.
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    async def start(self, context: ssl.SSLContext | None = None, server_name: str | None = None) -> None:
+        """Shake hands if *context* is given, and begin to read."""
+        if context is not None:
+            self._tls = Tls(context, server_name)
+            await self._tls.shake_hands(self._loop, self._socket)
+        self._loop.add_reader(self._socket, self._read)
+        if self._tls is not None and not self.ended.done():
+            self.call(self._deliver, self._tls.decrypt(b""))
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether all that was written is with the kernel, and the connection lives."""
+        return not self._unsent and not self.ended.done()
+
+    def write(self, data: bytes, *, gated: bool = False) -> bool:
+        """Write; False when *data* is gated and the gate is shut, then nothing of it was written."""
+        if self.ended.done():
+            return not gated
+        if gated and not self._gate():
+            return False
+        if self._tls is not None:
+            data = self._tls.encrypt(data)
+            # Encrypted octets cannot be taken back: `_send` looks once more, and ends the connection.
+            gate_seen = False
+        else:
+            gate_seen = True
+        if self._unsent:
+            self._unsent += data
+            self._unsent_is_gated |= gated
+        else:
+            self._unsent, self._unsent_is_gated = data, gated
+            self._send(gate_seen=gate_seen)
+            if self._unsent and not self.ended.done():
+                self._loop.add_writer(self._socket, self._write_on)
+        return True
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Close the connection; safe to call more than once."""
+        if self.ended.done():
+            return
+        self._unsent = b""
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+            self.ended.exception()  # whoever waits hears of it; who does not, need not
+
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Call *function*; what it raises ends the connection and reaches whoever waits for `ended`."""
+        try:
+            function(*args)
+        except Exception as error:  # noqa: BLE001 - handed on: the task that waits raises it
+            self.end(error)
+
+    def _send(self, *, gate_seen: bool = False) -> None:
+        if self._unsent_is_gated and not gate_seen and not self._gate():
+            self.end(GateShut("the gate is shut and gated octets are not written yet"))
+            return
+        try:
+            sent = self._socket.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.end(error)
+            return
+        self._unsent = self._unsent[sent:] if sent < len(self._unsent) else b""
+
+    def _write_on(self) -> None:
+        self._send()
+        if not self._unsent and not self.ended.done():
+            self._loop.remove_writer(self._socket)
+            self.call(self._on_drained)
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.end(error)
+            return
+        if not data:
+            self.end(PeerClosed("the other side closed the connection"))
+            return
+        if self._tls is None:
+            self.call(self._on_data, data)
+            return
+        try:
+            data = self._tls.decrypt(data)
+        except ssl.SSLError as error:
+            self.end(error)
+            return
+        self.call(self._deliver, data)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._tls is not None and self._tls.has_output:
+            self.write(b"")
+        if data:
+            self._on_data(data)
+        if self._tls is not None and self._tls.is_over:
+            self.end(PeerClosed("the other side closed the TLS session"))
+
+
+class Tls:
+    """TLS over octets in memory."""
+
+    def __init__(self, context: ssl.SSLContext, server_name: str | None) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self.is_over = False
+
+    @property
+    def has_output(self) -> bool:
+        """Whether TLS itself has something to say."""
+        return self._outgoing.pending > 0
+
+    async def shake_hands(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        """Agree on keys; raises SSLError when there is no agreeing."""
+        while True:
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                await loop.sock_sendall(sock, self._outgoing.read())
+                data = await loop.sock_recv(sock, READ_SIZE)
+                if not data:
+                    raise PeerClosed("the other side closed the connection in the handshake") from None
+                self._incoming.write(data)
+            else:
+                await loop.sock_sendall(sock, self._outgoing.read())
+                return
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return the octets to be sent for *data*, and whatever else TLS has to say."""
+        if data:
+            self._object.write(data)
+        return self._outgoing.read()
+
+    def decrypt(self, data: bytes) -> bytes:
+        """Return what the received octets *data* say."""
+        self._incoming.write(data)
+        found = []
+        try:
+            while piece := self._object.read(READ_SIZE):
+                found.append(piece)
+            self.is_over = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.is_over = True
+        return b"".join(found)
+
+
+async def connect(host: str, port: int, user_timeout: float) -> socket.socket:
+    """Connect to the first address of *host* that answers; raises OSError of the last one."""
+    loop = asyncio.get_running_loop()
+    last: OSError = ConnectionError(f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            _tune(sock, user_timeout)
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            last = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise last
+
+
+def _tune(sock: socket.socket, user_timeout: float) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Not every platform has these two.
+    for name, value in (("TCP_NOTSENT_LOWAT", NOTSENT_LOWAT), ("TCP_USER_TIMEOUT", int(user_timeout * 1000))):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
