@@ -5,15 +5,17 @@ CSV and NDJSON, packed or not, are told apart by name and by the first bytes, so
 works too.  A CSV without a column ``destination`` has its first column taken for it.
 """
 
+import contextlib
 import gzip
 import io
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePath
 
 _PIECE = 128 * 1024
-PEEK = 64 * 1024  #: the source buffers this much; a header is looked for in it
+_PEEK = 64 * 1024  #: the source buffers this much; a header is looked for in it
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _SEPARATORS = (b",", b";", b"\t")
@@ -26,11 +28,11 @@ class BrokenFile(Exception):
 class Contacts:
     """A file of contacts that is open at its beginning."""
 
-    def __init__(self, source: io.BufferedReader, name: str) -> None:
+    def __init__(self, source: "io.BufferedReader[io.FileIO]", name: str) -> None:
         """Look at the beginning of *source*, without taking it away, and decide how to send it."""
         self.name = None if name == "-" else PurePath(name).name
         self._source = source
-        peek = source.peek(PEEK)
+        peek = source.peek(_PEEK)
         self._is_packed = peek.startswith(_GZIP)
         start = (_unpack(peek) if self._is_packed else peek).removeprefix(_BOM)
         self._header = b"" if _is_ndjson(name, start) else start.partition(b"\n")[0]
@@ -64,6 +66,14 @@ class Contacts:
             yield from _pieces(plain)
 
 
+@contextlib.contextmanager
+def open_contacts(file: str) -> Iterator[Contacts]:
+    """Open a file, or standard input for ``-``."""
+    raw = io.FileIO(sys.stdin.fileno(), closefd=False) if file == "-" else io.FileIO(file)
+    with io.BufferedReader(raw, _PEEK) as source:
+        yield Contacts(source, file)
+
+
 def _is_ndjson(name: str, start: bytes) -> bool:
     """Whether the name says so or, where it says nothing, the first character does."""
     suffixes = {suffix.lower() for suffix in PurePath(name).suffixes}
@@ -72,7 +82,7 @@ def _is_ndjson(name: str, start: bytes) -> bool:
 
 def _unpack(peek: bytes) -> bytes:
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(peek, PEEK)
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(peek, _PEEK)
     except zlib.error as error:
         raise BrokenFile(str(error)) from error
 

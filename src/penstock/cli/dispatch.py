@@ -3,10 +3,7 @@
 """
 
 import asyncio
-import contextlib
 import enum
-import io
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, NoReturn, TypeVar
 
@@ -16,7 +13,7 @@ from rich.console import Console
 
 from penstock.cli import tables
 from penstock.cli.client import Client, Refused, Unreachable
-from penstock.cli.contacts import PEEK, BrokenFile, Contacts
+from penstock.cli.contacts import BrokenFile, open_contacts
 from penstock.cli.draft import BadOption, make_draft
 from penstock.cli.language import t
 from penstock.cli.upload import upload
@@ -104,14 +101,15 @@ def fill(
     """Fill a dispatch from a file."""
 
     async def send(client: Client) -> FileAnswer:
-        with contextlib.ExitStack() as stack:
-            source = _open(file, stack)
-            return await upload(client, dispatch_id, Contacts(source, file), Console(stderr=True))
+        with open_contacts(file) as contacts:
+            return await upload(client, dispatch_id, contacts, Console(stderr=True))
 
     try:
         answer = _run(url, key, send)
     except BrokenFile as error:
         _fail(Exit.USAGE, f"{file}: {error}")
+    except OSError as error:
+        _fail(Exit.USAGE, f"{file}: {error.strerror}")
     typer.echo(t("accepted {accepted} of {total}", accepted=answer.accepted, total=answer.total))
     for one in answer.errors[:_SHOWN_ERRORS]:
         place = {"row": one.row, "destination": one.destination, "code": one.error_code}
@@ -225,11 +223,3 @@ def _run(url: str, key: str, ask: Callable[[Client], Awaitable[T]]) -> T:
 def _fail(code: Exit, sentence: str) -> NoReturn:
     typer.echo(f"penstock: {sentence}", err=True)
     raise typer.Exit(code)
-
-
-def _open(file: str, stack: contextlib.ExitStack) -> io.BufferedReader:
-    try:
-        raw = io.FileIO(sys.stdin.fileno(), closefd=False) if file == "-" else io.FileIO(file)
-    except OSError as error:
-        _fail(Exit.USAGE, f"{file}: {error.strerror}")
-    return stack.enter_context(io.BufferedReader(raw, PEEK))

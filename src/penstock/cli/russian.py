@@ -107,4 +107,35 @@ RUSSIAN = {
     "written after the stop (must be 0)": "записано после остановки (должно быть 0)",
     "carrier {name}": "оператор {name}",
     "not known": "неизвестен",
+    # the simulator
+    "Run an SMSC that answers as the options say.": "Запустить SMSC, который отвечает так, как велят параметры.",
+    "Address to listen on.": "Адрес, на котором слушать.",
+    "Port to listen on; 0 takes a free one.": "Порт, на котором слушать; 0 — любой свободный.",
+    "File for the wire log, one line of JSON for each PDU.": "Файл журнала обмена: строка JSON на каждый PDU.",
+    "Milliseconds to an answer, such as 10 or 0-50 for any between.": (
+        "Миллисекунд до ответа: 10 или 0-50, то есть любое между ними."
+    ),
+    "Share of messages that get a receipt.": "Доля сообщений, на которые приходит отчёт.",
+    "Milliseconds from an answer to its receipt.": "Миллисекунд от ответа до отчёта.",
+    "Share of receipts that say UNDELIV.": "Доля отчётов со статусом UNDELIV.",
+    "Form of receipts: text, tlv or both.": "Вид отчётов: text, tlv или both (оба).",
+    "Send receipts on any connection of the account.": "Присылать отчёты по любому соединению учётной записи.",
+    "Send the receipt before the answer.": "Присылать отчёт раньше ответа.",
+    "Share of messages throttled.": "Доля сообщений, на которые просят подождать.",
+    "Share of messages refused.": "Доля отклонённых сообщений.",
+    "Share of messages taken and never answered.": "Доля сообщений, принятых без ответа.",
+    "Form of message ids: dec, hex or uuid.": "Вид номеров сообщений: dec, hex или uuid.",
+    "Unanswered messages above which the queue is full; 0: no limit.": (
+        "Сколько сообщений без ответа переполняют очередь; 0 — без предела."
+    ),
+    "Close each connection after this many messages; 0: never.": (
+        "Закрывать каждое соединение после стольких сообщений; 0 — никогда."
+    ),
+    "Make chance repeatable.": "Сделать случайность повторяемой.",
+    "The only system_id let in.": "Единственный system_id, который пускают.",
+    "The only password let in.": "Единственный пароль, с которым пускают.",
+    "penstock smsc: {reason}": "penstock smsc: {reason}",
+    "--latency: expected milliseconds such as 10, or a range such as 0-50, not {given!r}": (
+        "--latency: нужны миллисекунды, например 10, или промежуток, например 0-50, а не {given!r}"
+    ),
 }
