@@ -15,20 +15,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from penstock.channels.port import Gate, LinkEvents
-from penstock.channels.smpp import pdu, receipts
+from penstock.channels.smpp import pdu
 from penstock.channels.smpp.connection import Connection
+from penstock.channels.smpp.inbox import Inbox
 from penstock.channels.smpp.outbound import LongMessage, Writer, outcome_of
 from penstock.channels.smpp.pace import Bucket, Pause, Quiet
-from penstock.channels.smpp.receipts import Inbound, Intermediate, Unknown
+from penstock.channels.smpp.receipts import id_rules
 from penstock.channels.smpp.session import Delivery, Received
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import SLOW_DOWN, Command
-from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing, Receipt
+from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,6 @@ log = structlog.get_logger(__name__)
 LEAVE_TIMEOUT = 1.0
 #: Seconds between two looks at a rate: a high one is spent in small batches.
 SHORTEST_SLEEP = 0.005
-#: Different complaints about receipts that are logged by one link.
-COMPLAINTS = 50
 
 _Outcomes = list[tuple[Outgoing, Outcome]]
 
@@ -54,8 +52,6 @@ class SmppLink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.carrier = name
-        #: Messages from subscribers, which we acknowledge and cannot use yet.
-        self.inbound = 0
         #: Answers to nothing that we wait for: they came after the response time-out.
         self.late = 0
         self._settings = settings
@@ -63,8 +59,8 @@ class SmppLink:
         self._events = events
         self._clock = clock
         self._writer = Writer(settings)
-        self._id_rules = receipts.id_rules(settings.dlr_id)
-        self._zone = ZoneInfo(settings.dlr_time_zone) if settings.dlr_time_zone else None
+        self._inbox = Inbox(settings, name)
+        self._id_rule = id_rules(settings.dlr_id).answer
         self._bucket = Bucket(settings.rate) if settings.rate else None
         self._quiet = Quiet()
         self._transmitter: Connection | None = None
@@ -75,7 +71,6 @@ class SmppLink:
         self._wakeup: asyncio.TimerHandle | None = None
         self._closing = asyncio.Event()
         self._idle = asyncio.Event()
-        self._complaints: set[str] = set()
 
     @property
     def is_up(self) -> bool:
@@ -236,7 +231,7 @@ class SmppLink:
         if received.deliveries:
             self._take_deliveries(connection, received.deliveries)
         for fault in received.unreadable:
-            self._complain("receipt_malformed", fault)
+            self._inbox.complain("receipt_malformed", fault)
         if received.late:
             if not self.late:
                 log.warning("answer_not_awaited", carrier=self.carrier, note="further ones are only counted")
@@ -258,7 +253,7 @@ class SmppLink:
     def _take_answers(self, answers: Sequence[tuple[object, int, str]]) -> None:
         outcomes: _Outcomes = []
         wholes: list[LongMessage] = []
-        rule = self._id_rules.answer
+        rule = self._id_rule
         throttled = accepted = False
         for entry, status, message_id in answers:
             if status == 0:
@@ -343,34 +338,11 @@ class SmppLink:
         return True
 
     def _take_deliveries(self, connection: Connection, deliveries: Sequence[Delivery]) -> None:
-        found: list[Receipt] = []
-        numbers: list[int] = []
-        others: list[int] = []
-        rule, zone = self._id_rules.receipt, self._zone
-        for number, message in deliveries:
-            receipt = receipts.read_receipt(message, rule, zone)
-            if type(receipt) is Receipt:
-                found.append(receipt)
-                numbers.append(number)
-                continue
-            others.append(number)
-            match receipt:
-                case Inbound():
-                    self.inbound += 1
-                    log.info("inbound_message", carrier=self.carrier, count=self.inbound)
-                case Unknown(why):
-                    self._complain("receipt_not_understood", why)
-                case Intermediate():
-                    pass
+        found, numbers, others = self._inbox.read(deliveries)
         if others:
-            connection.write(_delivery_answers(others))
+            _acknowledge(connection, others)
         if found:
             self._events.on_receipts(self, found, partial(_acknowledge, connection, numbers))
-
-    def _complain(self, event: str, why: str) -> None:
-        if why not in self._complaints and len(self._complaints) < COMPLAINTS:
-            self._complaints.add(why)
-            log.error(event, carrier=self.carrier, why=why, note="the same again is not logged")
 
     # Room.
 
@@ -395,9 +367,6 @@ class SmppLink:
 
 
 def _acknowledge(connection: Connection, numbers: Sequence[int]) -> None:
-    connection.write(_delivery_answers(numbers))
-
-
-def _delivery_answers(numbers: Sequence[int]) -> bytes:
+    """Answer deliver_sm in one write; if the connection is over, the carrier sends them again."""
     pack = pdu.HEADER.pack
-    return b"".join([pack(17, Command.DELIVER_SM_RESP, 0, number) + b"\0" for number in numbers])
+    connection.write(b"".join([pack(17, Command.DELIVER_SM_RESP, 0, number) + b"\0" for number in numbers]))

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from penstock.channels.port import Gate
 from penstock.channels.smpp.pdu import Bind
-from penstock.channels.smpp.session import IllegalMove, Received, Session, State
+from penstock.channels.smpp.session import Received, Session
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import Command, Status
+from penstock.channels.smpp.states import IllegalMove, State
 from penstock.channels.smpp.wire import Wire, connect
 
 #: How often a connection looks for overdue answers and for silence, in seconds.
@@ -82,10 +83,8 @@ class Connection:
                 bind = Bind(settings.system_id, settings.password, settings.system_type)
                 wire.write(self.session.bind(bind, self._clock()))
                 await asyncio.wait((self._bound, wire.ended), return_when=asyncio.FIRST_COMPLETED)
-                if not self._bound.done():
-                    wire.ended.result()  # raises what broke it
-                    raise PeerLeft("the carrier closed the connection before it answered the bind")
-                self._bound.result()
+                # Whichever is done raises what went wrong.
+                (self._bound if self._bound.done() else wire.ended).result()
             except BaseException:
                 wire.end()
                 raise

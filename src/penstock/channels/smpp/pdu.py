@@ -96,7 +96,7 @@ def parse_message_id(buffer: bytes, start: int, end: int) -> str:
     return buffer[start : stop if stop >= 0 else end].decode("latin-1")
 
 
-# bind (4.1)
+# Binding (4.1).
 
 
 class Bind(NamedTuple):
@@ -146,7 +146,7 @@ def encode_bind_answer(command_id: int, sequence_number: int, system_id: str, st
     return encode(command_id | RESPONSE, sequence_number, body)
 
 
-# submit_sm (4.4.1) and deliver_sm (4.6.1) share one layout
+# Short messages: submit_sm (4.4.1) and deliver_sm (4.6.1) share one layout.
 
 
 class ShortMessage(NamedTuple):
@@ -179,7 +179,7 @@ def head_of(
     return b"%b\0%c%c%b\0%c%c" % (service_type, ton, npi, address, destination_ton, destination_npi)
 
 
-def tail_of(  # noqa: PLR0913 - the fields of one PDU
+def tail_of(
     esm_class: int,
     validity_period: bytes,
     registered_delivery: int,
@@ -266,7 +266,7 @@ def _first_fault(buffer: bytes, at: int, end: int) -> Malformed:
     return Malformed("sm_length", min(at, end), "five octets and the short message")
 
 
-# Optional parameters (3.2.4)
+# Optional parameters (3.2.4).
 
 
 def tlv(tag: int, value: bytes) -> bytes:

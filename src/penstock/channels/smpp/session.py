@@ -5,16 +5,10 @@ The session knows what may be said in which state (2.2), numbers the PDUs, remem
 submit_sm are unanswered, and notices silence.  It reads no clock: instants are arguments, in the
 seconds of any clock that does not go back.
 
-                 bind()            bind_resp ok          unbind()            unbind_resp
-    OPEN ──────────────▶ BINDING ───────────▶ BOUND_… ───────────▶ UNBINDING ───────────▶ CLOSED
-                            │ refused            │ unbind from the other side                ▲
-                            └────────────────────┴───────────────────────────────────────────┘
-
 What `receive` returns lists answers and deliveries for the owner, and the octets to be written in
 return (enquire_link_resp, unbind_resp, generic_nack).
 """
 
-import enum
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,77 +16,7 @@ from typing import NamedTuple
 from penstock.channels.smpp import pdu
 from penstock.channels.smpp.pdu import Bind, Malformed, ShortMessage
 from penstock.channels.smpp.spec import LAST_SEQUENCE_NUMBER, RESPONSE, Command, Status
-
-
-class State(enum.Enum):
-    """Where a session stands (2.2)."""
-
-    OPEN = "open"  #: connected, nothing said
-    BINDING = "binding"  #: the bind is not answered yet
-    BOUND_TX = "bound as transmitter"
-    BOUND_RX = "bound as receiver"
-    BOUND_TRX = "bound as transceiver"
-    UNBINDING = "unbinding"  #: our unbind is not answered yet; answers still come
-    CLOSED = "closed"  #: nothing more will be said
-
-
-class Event(enum.Enum):
-    """What can happen to a session."""
-
-    BIND = "bind"
-    BOUND_TX = "bind_transmitter_resp"
-    BOUND_RX = "bind_receiver_resp"
-    BOUND_TRX = "bind_transceiver_resp"
-    REFUSED = "refused bind"
-    SUBMIT = "submit_sm"
-    ANSWER = "submit_sm_resp"
-    DELIVERY = "deliver_sm"
-    UNBIND = "unbind"
-    UNBOUND = "unbind_resp"
-    UNBIND_HEARD = "unbind from the other side"
-
-
-_S, _E = State, Event
-_LEAVING = {_E.UNBIND: _S.UNBINDING, _E.UNBIND_HEARD: _S.CLOSED}
-
-#: Every legal move.  What is absent is illegal: a bug when it is ours, a broken peer when it is theirs.
-MOVES: dict[State, dict[Event, State]] = {
-    _S.OPEN: {_E.BIND: _S.BINDING},
-    _S.BINDING: {
-        _E.BOUND_TX: _S.BOUND_TX,
-        _E.BOUND_RX: _S.BOUND_RX,
-        _E.BOUND_TRX: _S.BOUND_TRX,
-        _E.REFUSED: _S.CLOSED,
-        _E.UNBIND_HEARD: _S.CLOSED,
-    },
-    _S.BOUND_TX: {_E.SUBMIT: _S.BOUND_TX, _E.ANSWER: _S.BOUND_TX} | _LEAVING,
-    _S.BOUND_RX: {_E.DELIVERY: _S.BOUND_RX} | _LEAVING,
-    _S.BOUND_TRX: {_E.SUBMIT: _S.BOUND_TRX, _E.ANSWER: _S.BOUND_TRX, _E.DELIVERY: _S.BOUND_TRX} | _LEAVING,
-    _S.UNBINDING: {
-        _E.ANSWER: _S.UNBINDING,
-        _E.DELIVERY: _S.UNBINDING,
-        _E.UNBOUND: _S.CLOSED,
-        _E.UNBIND_HEARD: _S.CLOSED,
-    },
-    _S.CLOSED: {},
-}
-
-_BOUND_BY = {
-    Command.BIND_TRANSMITTER: Event.BOUND_TX,
-    Command.BIND_RECEIVER: Event.BOUND_RX,
-    Command.BIND_TRANSCEIVER: Event.BOUND_TRX,
-}
-_BOUND = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})
-_MAY_SUBMIT = frozenset({State.BOUND_TX, State.BOUND_TRX})
-
-
-class IllegalMove(RuntimeError):
-    """Something happened that the state does not allow."""
-
-    def __init__(self, state: State, event: Event) -> None:
-        super().__init__(f"{event.value} is not allowed while the session is {state.value}")
-        self.state = state
-        self.event = event
+from penstock.channels.smpp.states import BOUND, BOUND_BY, MAY_SUBMIT, MOVES, Event, IllegalMove, State
 
 
 class Answer(NamedTuple):
@@ -143,12 +67,12 @@ class Session:
     @property
     def is_bound(self) -> bool:
         """Whether the bind was accepted and nobody has taken leave."""
-        return self.state in _BOUND
+        return self.state in BOUND
 
     @property
     def may_submit(self) -> bool:
         """Whether `submit` is legal now."""
-        return self.state in _MAY_SUBMIT
+        return self.state in MAY_SUBMIT
 
     @property
     def outstanding(self) -> int:
@@ -167,7 +91,7 @@ class Session:
 
         They are outstanding from here on; *entries* come back with the answers.
         """
-        if self.state not in _MAY_SUBMIT:
+        if self.state not in MAY_SUBMIT:
             raise IllegalMove(self.state, Event.SUBMIT)
         first = self._next
         if first + len(bodies) > LAST_SEQUENCE_NUMBER:
@@ -201,7 +125,7 @@ class Session:
         parse_message_id = pdu.parse_message_id
         may_answer = Event.ANSWER in MOVES[self.state]
         try:
-            for command_id, status, number, start, end in pdu.split(data):  # noqa: B007 - used after the loop
+            for command_id, status, number, start, end in pdu.split(data):
                 if command_id == Command.SUBMIT_SM_RESP and may_answer:
                     entry = outstanding.pop(number, None)
                     if entry is None:
@@ -258,7 +182,9 @@ class Session:
         self._deadlines.clear()
         return entries
 
-    def _take(self, received: Received, data: bytes, frame: tuple[int, int, int, int, int]) -> None:
+    def _take(  # noqa: C901, PLR0912 - one case for each command
+        self, received: Received, data: bytes, frame: tuple[int, int, int, int, int]
+    ) -> None:
         """Take any PDU but the answer to a submit_sm."""
         command_id, status, number, start, end = frame
         match command_id:
@@ -279,8 +205,8 @@ class Session:
             case Command.BIND_TRANSMITTER_RESP | Command.BIND_RECEIVER_RESP | Command.BIND_TRANSCEIVER_RESP:
                 asked = Command(command_id & ~RESPONSE)
                 if asked is not self._command:
-                    raise IllegalMove(self.state, _BOUND_BY[asked])
-                self._move(Event.REFUSED if status else _BOUND_BY[asked])
+                    raise IllegalMove(self.state, BOUND_BY[asked])
+                self._move(Event.REFUSED if status else BOUND_BY[asked])
                 received.bind_status = status
             case Command.GENERIC_NACK:
                 self._take_nack(received, status, number)

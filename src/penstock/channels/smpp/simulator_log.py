@@ -61,14 +61,14 @@ class WireLog:
         self._encode = msgspec.json.Encoder().encode
         self._timer: asyncio.TimerHandle | None = None
 
-    def pdu(  # noqa: PLR0913 - the fields of a line
+    def pdu(
         self, at: tuple[float, float], connection: int, command_id: int, number: int, status: int, system_id: str = ""
     ) -> None:
         """Log any PDU but a submit_sm."""
         name = _NAMES.get(command_id) or f"0x{command_id:08x}"
         self._add(PduLine(*at, connection, name, number, status, system_id))
 
-    def submit(  # noqa: PLR0913 - the fields of a line
+    def submit(
         self,
         at: tuple[float, float],
         connection: int,
