@@ -1,6 +1,4 @@
-"""
-A database of its own for each test.
-"""
+"""An empty database for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,11 +17,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def dsn(server: Server) -> AsyncIterator[str]:
-    """Make an up-to-date database."""
-    dsn = await server.create()
-    yield dsn
-    await server.drop(dsn)
+async def dsn(server: Server) -> str:
+    """Empty the database that tests share."""
+    await server.empty()
+    return server.shared
 
 
 @pytest.fixture

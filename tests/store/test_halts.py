@@ -194,8 +194,7 @@ async def test_a_pause_keeps_what_was_never_sent(stage: Stage) -> None:
         await sender.claim(10)
         written = sender.write(4)
         pause = asyncio.create_task(stage.stops.pause(stage.caller, dispatch_id))
-        while await stage.status(dispatch_id) is not DispatchStatus.CHANGING:
-            await asyncio.sleep(0)
+        await until(lambda: stage.fetch("SELECT 1 FROM dispatch WHERE status = 'changing'"), what="the pause to begin")
         await sender.beat()
         sender.answer(written, SubmissionOutcome.ACCEPTED)
         await sender.record()
@@ -214,8 +213,7 @@ async def test_a_stop_overrides_a_pause_under_way(stage: Stage) -> None:
         await sender.claim(2)
         written = sender.write(2)
         pause = asyncio.create_task(stage.stops.pause(stage.caller, dispatch_id))
-        while await stage.status(dispatch_id) is not DispatchStatus.CHANGING:
-            await asyncio.sleep(0)
+        await until(lambda: stage.fetch("SELECT 1 FROM dispatch WHERE status = 'changing'"), what="the pause to begin")
         stop = asyncio.create_task(stage.stops.stop(stage.caller, dispatch_id))
         await until(
             lambda: stage.fetch("SELECT 1 FROM dispatch WHERE changing_to = 'stopped'"), what="the stop to join"

@@ -7,19 +7,11 @@ from penstock.store import leases
 from tests.harness.stage import LEASE, Stage
 from tests.harness.waiting import until
 
-OVER = "UPDATE sender SET lease_until = clock_timestamp() - interval '10 seconds' WHERE id = $1"
-#: As if the server had been up for long: right after its start every lease is good for two seconds more.
-LONG_UP = (
-    "CREATE OR REPLACE FUNCTION lease_is_over(lease_until timestamptz) RETURNS boolean LANGUAGE sql VOLATILE"
-    " RETURN clock_timestamp() > lease_until"
-)
-
 
 async def test_a_renewed_lease_is_not_ended(stage: Stage) -> None:
     """A sender that renews while it is being given up stays alive: whoever is first wins."""
-    await stage.fetch(LONG_UP)
     async with stage.sender() as sender:
-        await stage.fetch(OVER, sender.sender_id)
+        await sender.presume_dead()
         async with stage.database.transaction() as renewing:
             assert await leases.renew(renewing, sender.sender_id, LEASE, "{}") is not None
             async with stage.database.connection() as other:
@@ -40,9 +32,8 @@ async def _is_waiting(stage: Stage) -> bool:
 
 async def test_an_ended_lease_is_never_renewed(stage: Stage) -> None:
     """Once others have said that a sender is gone it can never say otherwise."""
-    await stage.fetch(LONG_UP)
     async with stage.sender() as sender:
-        await stage.fetch(OVER, sender.sender_id)
+        await sender.presume_dead()
         async with stage.database.connection() as connection:
             assert await leases.fence_off(connection, [sender.sender_id]) == [sender.sender_id]
 

@@ -2,10 +2,12 @@
 
 import itertools
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from asyncpg import CheckViolationError
 
+from penstock.domain.errors import InappropriateStatus
 from penstock.domain.lifecycle import (
     FINAL,
     MOVES,
@@ -15,7 +17,6 @@ from penstock.domain.lifecycle import (
     SubmissionOutcome,
     message_status,
 )
-from penstock.domain.errors import InappropriateStatus
 from penstock.store import sweeps
 from tests.harness.stage import LIFETIME, Stage
 
@@ -40,7 +41,24 @@ async def test_changing_says_to_what(stage: Stage) -> None:
         await stage.fetch("UPDATE dispatch SET status = 'changing' WHERE id = $1", dispatch_id)
 
 
+@pytest.fixture
+async def moves(stage: Stage) -> AsyncIterator[None]:
+    """Let the database note each move of a dispatch in the table `moved`."""
+    await stage.fetch("CREATE TABLE moved (n bigint GENERATED ALWAYS AS IDENTITY, id bigint, status text)")
+    await stage.fetch(
+        "CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO moved (id, status) VALUES (NEW.id, NEW.status); RETURN NEW; END'"
+    )
+    await stage.fetch(
+        "CREATE TRIGGER note_move AFTER UPDATE OF status ON dispatch FOR EACH ROW EXECUTE FUNCTION note_move()"
+    )
+    yield
+    await stage.fetch("DROP FUNCTION note_move CASCADE")
+    await stage.fetch("DROP TABLE moved")
+
+
 @pytest.mark.anyio
+@pytest.mark.usefixtures("moves")
 @pytest.mark.parametrize("before", DispatchStatus)
 async def test_moves_are_legal(stage: Stage, before: DispatchStatus) -> None:
     """Whatever is done to a dispatch, it makes only moves of the table, and none from a final status."""
@@ -69,17 +87,6 @@ async def _put(stage: Stage, status: DispatchStatus, *, filled: int, empty: bool
         status.value,
         empty and status in (S.SENDING, S.AWAITING, S.PAUSED),
     )
-    await stage.fetch(
-        "CREATE TABLE IF NOT EXISTS moved (n bigint GENERATED ALWAYS AS IDENTITY, id bigint, status text)"
-    )
-    await stage.fetch(
-        "CREATE OR REPLACE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN INSERT INTO moved (id, status) VALUES (NEW.id, NEW.status); RETURN NEW; END'"
-    )
-    await stage.fetch(
-        "CREATE OR REPLACE TRIGGER note_move AFTER UPDATE OF status ON dispatch"
-        " FOR EACH ROW EXECUTE FUNCTION note_move()"
-    )
     if empty:
         await stage.fetch("DELETE FROM slice WHERE dispatch_id = $1", dispatch_id)
     return dispatch_id
@@ -104,7 +111,7 @@ async def _watch_moves(stage: Stage, dispatch_id: int, act: str) -> list[Dispatc
                     await sweeps.settle(connection, [dispatch_id], lifetime=LIFETIME, expired=act == "expire")
     except InappropriateStatus:
         pass
-    rows = await stage.fetch("SELECT status FROM moved WHERE id = $1 ORDER BY n", dispatch_id)
+    rows = await stage.fetch("SELECT status FROM moved WHERE id = $1 ORDER BY n OFFSET 1", dispatch_id)
     return [DispatchStatus(str(status)) for (status,) in rows]
 
 
