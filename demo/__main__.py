@@ -56,13 +56,13 @@ async def demo(home: Path) -> bool:
     say("Starting a carrier simulator and the server …", "Запускаем симулятор оператора и сервер …")
     smsc = ("smsc", "--host", "127.0.0.1", "--port", "0", "--log", str(wire), "--latency", "10", "--dlr", "1")
     async with running(smsc, home / "smsc.log") as carrier:
-        host, _, port = carrier.rpartition(":")
+        host, _, port = carrier.address.rpartition(":")
         config = home / "penstock.toml"
         config.write_text(_CONFIG.format(host=host, port=port))
         serve = ("serve", "--config", str(config), "--data", str(home / "data"), "--port", "0")
-        async with running(serve, home / "serve.log") as url:
+        async with running(serve, home / "serve.log") as server:
             key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
-            async with Client(url, key) as client:
+            async with Client(server.address, key) as client:
                 receipt, stopped_at = await _send_and_stop(client, home / "contacts.csv")
     return _compare(receipt, read_wire_log(wire, stopped_at))
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 _READY = 60.0  #: seconds; the first start of a database takes about two
 _ENDS = 40.0  #: seconds to end by itself
@@ -18,10 +19,17 @@ class DidNotStart(Exception):
     """A process ended, or said nothing, before it was ready."""
 
 
+class Running(NamedTuple):
+    """A process that is ready."""
+
+    address: str  #: the last word of its ready line
+    pid: int
+
+
 @contextlib.asynccontextmanager
-async def running(command: Sequence[str], log: Path) -> AsyncIterator[str]:
+async def running(command: Sequence[str], log: Path) -> AsyncIterator[Running]:
     """
-    Run `penstock` with *command* and yield the last word of its ready line; stderr goes to *log*.
+    Run `penstock` with *command* until the context is left; stderr goes to *log*.
 
     The process has a session of its own, so that Ctrl-C reaches it only through us, in order.
     """
@@ -34,7 +42,7 @@ async def running(command: Sequence[str], log: Path) -> AsyncIterator[str]:
         line = await _ready(process)
         if " ready " not in line:
             raise DidNotStart(f"penstock {command[0]}: {_tail(log)}")
-        yield line.split()[-1]
+        yield Running(line.split()[-1], process.pid)
     finally:
         await _end(process)
 

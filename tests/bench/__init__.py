@@ -1,0 +1,3 @@
+"""
+How fast it is, and what it costs.  Prints numbers, asserts nothing.
+"""

@@ -1,0 +1,67 @@
+"""
+A server and a carrier that is ours, running for a measurement.
+"""
+
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+from demo.processes import running
+
+_CONFIG = """\
+senders = {senders}
+
+[[carrier]]
+name = "bench"
+type = "smpp"
+host = "{host}"
+port = {port}
+system_id = "penstock"
+password = "secret"
+bind = "transceiver"
+window = {window}
+connections = {connections}
+channels = ["SMS"]
+"""
+
+
+class Shape(NamedTuple):
+    """How the server is set up."""
+
+    senders: int
+    connections: int
+    window: int
+
+
+class Stand(NamedTuple):
+    """What a measurement needs to know."""
+
+    url: str
+    key: str
+    server: int  #: pid
+    carrier: int  #: pid
+    log: Path  #: of the wire
+    starts: "itertools.count[int]"  #: first destinations of dispatches, so that all differ
+
+    def destinations(self) -> int:
+        """Return the first of a million destinations that nobody else uses."""
+        return next(self.starts)
+
+
+@contextlib.asynccontextmanager
+async def stand(home: Path, shape: Shape, *, latency: int, logged: bool) -> AsyncIterator[Stand]:
+    """Run a server on a carrier that answers after *latency* milliseconds; files go to *home*."""
+    log = home / "wire.jsonl"
+    smsc = ["smsc", "--port", "0", "--latency", str(latency), "--dlr", "1", *(["--log", str(log)] if logged else [])]
+    async with running(smsc, home / "smsc.log") as carrier:
+        host, _, port = carrier.address.rpartition(":")
+        config = home / "penstock.toml"
+        config.write_text(_CONFIG.format(host=host, port=port, **shape._asdict()))
+        serve = ["serve", "--config", str(config), "--data", str(home / "data"), "--port", "0"]
+        async with running(serve, home / "serve.log") as server:
+            key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
+            starts = itertools.count(79_000_000_000, 1_000_000)
+            yield Stand(server.address, key, server.pid, carrier.pid, log, starts)
