@@ -14,10 +14,11 @@ from typing import NamedTuple
 from penstock.domain.errors import BadRequest
 from penstock.domain.model import Schedule
 
+_HOURS, _DAYS = 24, 7
 _HOUR = dt.timedelta(hours=1)
 _DAY = dt.timedelta(days=1)
-#: A week of closed days ends within it.
-_HORIZON = dt.timedelta(days=8)
+#: A weekly window opens within a week, and within two if a gap swallows one of them.
+_HORIZON = dt.timedelta(days=15)
 
 EARLIEST_SEND = dt.timedelta(hours=-12)
 LATEST_SEND = dt.timedelta(days=7)
@@ -46,11 +47,11 @@ def opening(schedule: Schedule, zone: str, now: dt.datetime) -> Opening:
     if over_at is not None and now >= over_at:
         return Opening(is_open=False, changes_at=None, is_over=True)
     begins_at = now if schedule.send_time is None else max(now, _instant(schedule.send_time, tz))
-    opens_at = _next_allowed(schedule, tz, begins_at)
-    if opens_at > now:
-        never = over_at is not None and opens_at >= over_at
+    opens_at = _next(schedule, tz, begins_at, allowed=True)
+    if opens_at is None or opens_at > now:
+        never = over_at is not None and (opens_at is None or opens_at >= over_at)
         return Opening(is_open=False, changes_at=over_at if never else opens_at)
-    closes_at = _next_forbidden(schedule, tz, now)
+    closes_at = _next(schedule, tz, now, allowed=False)
     if over_at is not None and (closes_at is None or over_at < closes_at):
         closes_at = over_at
     return Opening(is_open=True, changes_at=closes_at)
@@ -80,8 +81,8 @@ def check_schedule(schedule: Schedule, now: dt.datetime, fallback_zone: str) -> 
         raise BadRequest(message)
     if completion_time is None:
         return
-    if completion_time <= (send_time or local_now + EARLIEST_SEND):
-        message = f"localCompletionTime: expected a time after localSendTime, got {_written(completion_time)}"
+    if completion_time < (send_time or local_now + EARLIEST_SEND):
+        message = f"localCompletionTime: expected a time not before localSendTime, got {_written(completion_time)}"
         raise BadRequest(message)
     if completion_time > local_now + LATEST_COMPLETION:
         message = f"localCompletionTime: expected a time up to 70 days ahead, got {_written(completion_time)}"
@@ -103,37 +104,29 @@ def _is_allowed(schedule: Schedule, wall: dt.datetime) -> bool:
     )
 
 
-def _next_allowed(schedule: Schedule, tz: zoneinfo.ZoneInfo, start: dt.datetime) -> dt.datetime:
-    """Return the first instant from *start* on in an allowed hour of an allowed day."""
-    at = start
+def _next(schedule: Schedule, tz: zoneinfo.ZoneInfo, start: dt.datetime, *, allowed: bool) -> dt.datetime | None:
+    """Return the first instant from *start* on in an hour that is allowed, or is not; None: there is none."""
+    if len(schedule.hours) in (0, _HOURS) and len(schedule.days) in (0, _DAYS):
+        return start if allowed else None
+    at, wall = start, start.astimezone(tz)
     while at - start < _HORIZON:
-        wall = at.astimezone(tz)
-        if _is_allowed(schedule, wall):
+        if _is_allowed(schedule, wall) is allowed:
             return at
-        later = [hour for hour in schedule.hours if hour > wall.hour]
-        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
-        if later and (not schedule.days or wall.isoweekday() in schedule.days):
-            target = midnight.replace(hour=min(later))
-        else:
-            target = midnight + _DAY
-        # In a fold the target may lie behind: then an hour of real time forward will do.
-        at = max(_instant(target, tz), _next_hour(at, wall))
-    return at
-
-
-def _next_forbidden(schedule: Schedule, tz: zoneinfo.ZoneInfo, start: dt.datetime) -> dt.datetime | None:
-    """Return when the run of allowed hours that holds *start* ends."""
-    if not schedule.hours and not schedule.days:
-        return None
-    at = start
-    while at - start < _HORIZON:
-        wall = at.astimezone(tz)
-        if not _is_allowed(schedule, wall):
-            return at
-        at = _next_hour(at, wall)
+        then = _instant(_next_edge(schedule, wall, allowed=allowed), tz)
+        wall_then = then.astimezone(tz)
+        if wall_then.utcoffset() != wall.utcoffset():
+            # The clocks change in between: hours are skipped or repeated, so none may be jumped over.
+            then = at - dt.timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond) + _HOUR
+            wall_then = then.astimezone(tz)
+        at, wall = then, wall_then
     return None
 
 
-def _next_hour(at: dt.datetime, wall: dt.datetime) -> dt.datetime:
-    """Return when the minute hand that *wall* shows at *at* stands at twelve next."""
-    return at - dt.timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond) + _HOUR
+def _next_edge(schedule: Schedule, wall: dt.datetime, *, allowed: bool) -> dt.datetime:
+    """Return the wall time at which, for all that is known of this day, hours begin that are allowed, or are not."""
+    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    if schedule.hours and (not schedule.days or wall.isoweekday() in schedule.days):
+        for hour in range(wall.hour + 1, 24):
+            if (hour in schedule.hours) is allowed:
+                return midnight.replace(hour=hour)
+    return midnight + _DAY
