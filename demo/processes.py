@@ -4,6 +4,7 @@ The processes of one machine: started, waited for, and stopped again whatever ha
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -36,7 +37,7 @@ async def running(command: Sequence[str], log: Path) -> AsyncIterator[Running]:
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "penstock.cli.main", *command,
-            stdout=asyncio.subprocess.PIPE, stderr=errors, start_new_session=True,
+            stdout=asyncio.subprocess.PIPE, stderr=errors, start_new_session=True, env=_environment(),
         )  # fmt: skip
     try:
         line = await _ready(process)
@@ -45,6 +46,11 @@ async def running(command: Sequence[str], log: Path) -> AsyncIterator[Running]:
         yield Running(line.split()[-1], process.pid)
     finally:
         await _end(process)
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without settings, so that only *command* decides."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
 
 
 def _tail(log: Path) -> str:
