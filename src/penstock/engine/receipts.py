@@ -1,13 +1,14 @@
 """
 Matching delivery receipts to messages.
 
-A receipt names its message by the carrier's id.  Most come soon and find it in memory; some come
-before the answer to their message; the others are looked up in the database, and one whose message
-another sender has yet to record is kept there until it has.
+A receipt names its message by the carrier's id.  Most come soon and find it in memory; the others are
+looked up in the database.  One that is not there either may have come before the answer to its
+message, so it waits a moment for that; then its message may be one that another sender has yet to
+record, and it is kept in the database until that has happened.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from penstock.domain.outcome import Outgoing, Receipt, ReceiptStatus
@@ -61,6 +62,7 @@ class ReceiptBook:
         self._recent: dict[str, Outgoing] = {}
         self._older: dict[str, Outgoing] = {}
         self._early: dict[str, Unmatched] = {}
+        self._unasked: list[str] = []
 
     def accepted(self, carrier_message_id: str, message: Outgoing) -> Matched | None:
         """Remember an accepted message; returns its receipt if that came first."""
@@ -90,7 +92,23 @@ class ReceiptBook:
             matched.append(Matched(fact, message.parts, carrier_id, delivery))
         return matched
 
-    def overdue(self, seen_before: float) -> list[Unmatched]:
+    def take_unasked(self) -> list[str]:
+        """Return the ids of waiting receipts that were not looked up yet; each is returned once."""
+        if not self._unasked:
+            return []
+        unasked, self._unasked = self._unasked, []
+        return [key for key in unasked if key in self._early]
+
+    def find(self, found: Mapping[str, Found]) -> list[Matched]:
+        """Match waiting receipts to the messages that the database found."""
+        matched = []
+        for key, message in found.items():
+            waiting = self._early.pop(key, None)
+            if waiting is not None:
+                matched.append(self._match(waiting.receipt, *message, waiting))
+        return matched
+
+    def take_strays(self, seen_before: float) -> list[Unmatched]:
         """Remove and return receipts that have waited for their message since before *seen_before*."""
         if not self._early:
             return []
@@ -98,17 +116,6 @@ class ReceiptBook:
         for waiting in due:
             del self._early[waiting.receipt.carrier_message_id]
         return due
-
-    def settle(self, due: Iterable[Unmatched], found: dict[str, Found]) -> tuple[list[Matched], list[Unmatched]]:
-        """Split looked-up receipts into those whose message was found and the strays."""
-        matched, strays = [], []
-        for waiting in due:
-            message = found.get(waiting.receipt.carrier_message_id)
-            if message is None:
-                strays.append(waiting)
-            else:
-                matched.append(self._match(waiting.receipt, *message, waiting))
-        return matched, strays
 
     def _wait(self, receipt: Receipt, delivery: Delivery, now: float, instant: dt.datetime) -> None:
         twin = self._early.get(receipt.carrier_message_id)
@@ -118,6 +125,7 @@ class ReceiptBook:
             return
         waiting = Unmatched(receipt, delivery, now, receipt.done_at or instant)
         self._early[receipt.carrier_message_id] = waiting
+        self._unasked.append(receipt.carrier_message_id)
 
     def _match(self, receipt: Receipt, dispatch_id: int, seq: int, parts: int, waiting: Unmatched) -> Matched:
         code = None if receipt.status is ReceiptStatus.DELIVERED else UNDELIVERED_CODE
