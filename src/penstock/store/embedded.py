@@ -41,7 +41,6 @@ OPTIONS = {
     "listen_addresses": "",
     "port": "5432",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
     # Nothing that was acknowledged is lost.
     "fsync": "on",
     "synchronous_commit": "on",
@@ -69,10 +68,11 @@ OPTIONS = {
 class EmbeddedPostgres:
     """One PostgreSQL whose data is in the folder `postgres` of *data*."""
 
-    def __init__(self, data: Path, *, owner: str = "serve") -> None:
+    def __init__(self, data: Path, *, owner: str = "serve", connections: int = 100) -> None:
         self._data = data.absolute()
         self._cluster = self._data / "postgres"
         self._owner = owner
+        self._options = OPTIONS | {"max_connections": str(connections)}
         self._lock: IO[str] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._pid: int | None = None
@@ -94,18 +94,15 @@ class EmbeddedPostgres:
 
         May be called again after the server has ended.  Raises DataInUse and NoPostgres.
         """
-        await self._take()
+        is_first = await self._take()
         try:
-            running = read_running(self._cluster)
-            if running is not None and await answers(running):
-                self._pid, self._socket_folder, self._process = running.pid, running.socket_folder, None
-                log.info("postgres_adopted", pid=running.pid)
-            else:
+            if not await self._adopt():
                 await self._launch()
         except BaseException:
             if self._process is not None and self._process.returncode is None:
-                await self.stop()
-            self._release()
+                await self._end()
+            if is_first:
+                self._release()
             raise
         return address(self._folder())
 
@@ -120,19 +117,36 @@ class EmbeddedPostgres:
     async def stop(self) -> None:
         """Shut the server down, cutting its connections, and give the data folder free."""
         try:
-            for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-                if self._pid is None or not send_signal(self._pid, number):
-                    break
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.wait(), seconds)
-                    break
-                log.warning("postgres_slow_to_stop", seconds=seconds)
-            if self._process is not None:
-                await self._process.wait()
+            await self._end()
             self._remove_socket_folder()
-            self._pid = self._process = None
         finally:
             self._release()
+
+    async def _end(self) -> None:
+        for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+            has_ended = not self.is_running if self._process is None else self._process.returncode is not None
+            if has_ended or self._pid is None or not send_signal(self._pid, number):
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), seconds)
+                break
+            log.warning("postgres_slow_to_stop", seconds=seconds)
+        if self._process is not None:
+            await self._process.wait()
+        self._pid = self._process = None
+
+    async def _adopt(self) -> bool:
+        """Take over the server that is at work, waiting until it answers; False when there is none."""
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while (running := read_running(self._cluster)) is not None:
+            if await answers(running):
+                self._pid, self._socket_folder, self._process = running.pid, running.socket_folder, None
+                log.info("postgres_adopted", pid=running.pid)
+                return True
+            if asyncio.get_running_loop().time() > deadline:
+                raise NoPostgres(f"the PostgreSQL that is at work on {self._cluster} ({running.pid}) does not answer")
+            await asyncio.sleep(0.1)
+        return False
 
     async def _launch(self) -> None:
         installation = await find_installation()
@@ -143,7 +157,7 @@ class EmbeddedPostgres:
         else:
             _check_version(self._cluster, installation)
         folder = self._choose_socket_folder(account)
-        options = OPTIONS | {"unix_socket_directories": f'"{folder}"'}
+        options = self._options | {"unix_socket_directories": f'"{folder}"'}
         command = [installation.program("postgres"), "-D", str(self._cluster)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
@@ -193,7 +207,9 @@ class EmbeddedPostgres:
 
     def _choose_socket_folder(self, account: Account | None) -> Path:
         """Return a private folder for the socket: beside the data, or a short one where that path will not do."""
-        folder = self._data / "socket"
+        folder = self._socket_folder or self._data / "socket"
+        if self._socket_folder is not None and folder.exists():
+            return folder  # whoever was connected before finds it there again
         if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES or not UNFIT.isdisjoint(str(folder)):
             folder = Path(tempfile.mkdtemp(prefix="penstock-", dir="/tmp"))
             log.info("socket_moved", folder=str(folder), reason="the path is too long, or holds a comma or a quote")
@@ -221,9 +237,10 @@ class EmbeddedPostgres:
             return " / ".join(lines[-3:])
         return "it said nothing"
 
-    async def _take(self) -> None:
+    async def _take(self) -> bool:
+        """Take the lock; False when we have it already."""
         if self._lock is not None:
-            return
+            return False
         self._data.mkdir(parents=True, exist_ok=True)
         deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
         while (lock := try_lock(self._data, self._owner)) is None:
@@ -232,6 +249,7 @@ class EmbeddedPostgres:
                 raise DataInUse(f"{self._data} is in use by another process ({holder or 'unknown'})")
             await asyncio.sleep(0.05)
         self._lock = lock
+        return True
 
     def _release(self) -> None:
         if self._lock is not None:

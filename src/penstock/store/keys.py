@@ -17,6 +17,11 @@ from penstock.store.statements import Statements
 SQL = Statements("key")
 
 
+async def lock_accounts(connection: Connection) -> None:
+    """Keep others from making accounts until this transaction ends."""
+    await connection.execute(*SQL.lock_accounts())
+
+
 async def count_accounts(connection: Connection) -> int:
     """Return how many accounts there are."""
     return int(await connection.fetchval(*SQL.count_accounts()))

@@ -8,6 +8,10 @@ INSERT INTO account (name, default_zone) VALUES (:name, :default_zone) RETURNING
 -- Find an account by name.
 SELECT id FROM account WHERE name = :name;
 
+-- name: lock_accounts
+-- Let nobody else make an account until the end of the transaction; looking them up goes on.
+LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE;
+
 -- name: count_accounts
 -- Count the accounts.
 SELECT count(*) FROM account;

@@ -1,0 +1,88 @@
+"""
+The program `penstock`: puts the verbs together and gives errors one line.
+
+Exit codes: 0 done, 1 it failed, 2 the command or a setting is wrong; `dispatch` has more of them.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from penstock import __version__, logs
+from penstock.bootstrap import NoSuchData
+from penstock.cli import dispatch, key, migrate
+from penstock.cli.language import t
+from penstock.cli.serve import serve
+from penstock.cli.smsc import smsc
+from penstock.config import BadSettings
+from penstock.domain.errors import StoreUnavailable
+from penstock.part import PartFailed
+from penstock.store.installation import NoPostgres
+from penstock.store.ownership import DataInUse
+from penstock.supervisor import CannotListen
+
+#: What kept a command from doing its work; each says so in one sentence.
+FAILURES = (NoSuchData, NoPostgres, DataInUse, CannotListen, PartFailed)
+
+app = typer.Typer(
+    name="penstock",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=t("Self-hosted mass messaging over the Direct HTTP API, with a stop that is exact."),
+)
+app.command("serve", help=t("Run the server."))(serve)
+app.command("smsc", help=t("Run an SMSC that answers as the options say."))(smsc)
+app.add_typer(key.app, name="key")
+app.add_typer(migrate.app, name="db")
+app.add_typer(dispatch.app, name="dispatch")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def begin(
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback has done all
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=t("Print the version and end."))
+    ] = False,
+) -> None:
+    """Set up what all commands share."""
+    logs.set_up("warning")
+
+
+def main() -> None:
+    """Run a command and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit code; an error becomes one line on stderr."""
+    try:
+        code = app(arguments, prog_name="penstock", standalone_mode=False)
+    except typer.TyperException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except BadSettings as error:
+        return _complain(str(error), 2)
+    except FAILURES as error:
+        return _complain(str(error), 1)
+    except StoreUnavailable as error:
+        return _complain(t("the database does not answer: {reason}", reason=error.__cause__), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _complain(sentence: str, code: int) -> int:
+    if sentence:
+        typer.echo("penstock: " + " ".join(sentence.split()), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()
