@@ -32,6 +32,7 @@ from penstock.http.shapes import ReceiptAnswer
 _CONTACTS = 100_000
 _SEED = 20_260_301
 _AFTER = 3.0  #: seconds to go on listening after the stop
+_LOOK = 0.1  #: seconds between looks at the progress
 _INTERRUPTED = 130  #: what shells give a program that ended by Ctrl-C
 _CONFIG = """\
 senders = 2
@@ -95,12 +96,14 @@ async def _send_and_stop(client: Client, file: Path) -> tuple[ReceiptAnswer, flo
 
 
 async def _watch_half(client: Client, dispatch_id: int, console: Console) -> None:
-    """Show the progress until half of the messages have left."""
+    """Show the progress until half of the messages have left: live, or a line a second."""
+    said_at = 0.0
     with Live(console=console, auto_refresh=False) as live:
-        async for now in looks(client, dispatch_id, None, 0.1):
+        async for now in looks(client, dispatch_id, None, _LOOK):
             if console.is_terminal:
                 live.update(panel(now), refresh=True)
-            else:
+            elif time.monotonic() - said_at >= 1:
+                said_at = time.monotonic()
                 console.print(line(now), highlight=False, soft_wrap=True)
             if now.messages.sending * 2 <= now.messages.total:
                 return

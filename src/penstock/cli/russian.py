@@ -105,8 +105,8 @@ RUSSIAN = {
     "in doubt": "под вопросом",
     "never sent": "не отправлено",
     "written after the stop (must be 0)": "записано после остановки (должно быть 0)",
-    "carrier {name}": "оператор {name}",
-    "not known": "неизвестен",
+    "{name}: accepted / refused / in doubt": "{name}: принято / отклонено / под вопросом",
+    "carrier not known": "оператор неизвестен",
     # the simulator
     "Run an SMSC that answers as the options say.": "Запустить SMSC, который отвечает так, как велят параметры.",
     "Address to listen on.": "Адрес, на котором слушать.",
@@ -138,4 +138,39 @@ RUSSIAN = {
     "--latency: expected milliseconds such as 10, or a range such as 0-50, not {given!r}": (
         "--latency: нужны миллисекунды, например 10, или промежуток, например 0-50, а не {given!r}"
     ),
+    # the server and its administration
+    "Self-hosted mass messaging over the Direct HTTP API, with a stop that is exact.": (
+        "Свой сервер массовых рассылок с HTTP API Direct и точной остановкой."
+    ),
+    "Print the version and end.": "Напечатать версию и закончить.",
+    "Run the server.": "Запустить сервер.",
+    "Address of the HTTP API.": "Адрес HTTP API.",
+    "Its port; 0 takes a free one.": "Его порт; 0 — любой свободный.",
+    "What runs here: all, api or sender.": "Что здесь работает: all (всё), api или sender.",
+    "Sender processes.": "Процессов отправки.",
+    "API processes.": "Процессов API.",
+    "What is logged: debug, info, warning or error.": "Что попадает в журнал: debug, info, warning или error.",
+    "File with settings, TOML.": "Файл настроек, TOML.",
+    "Folder of the embedded PostgreSQL.": "Папка встроенного PostgreSQL.",
+    "Address of a PostgreSQL of your own.": "Адрес своего PostgreSQL.",
+    "API keys.": "Ключи API.",
+    "Make an API key and print it; it cannot be shown again.": (
+        "Создать ключ API и напечатать его; второй раз его увидеть нельзя."
+    ),
+    "1 dispatches and messages, 2 sender names, 3 verifier, 4 widget.": (
+        "1 рассылки и сообщения, 2 имена отправителей, 3 верификатор, 4 виджет."
+    ),
+    "Account; made if there is none of that name.": "Учётная запись; создаётся, если такой нет.",
+    "Traffic centre of a key of kind 1; made if there is none of that name.": (
+        "Центр трафика ключа вида 1; создаётся, если такого нет."
+    ),
+    "The database.": "База данных.",
+    "Bring the database up to date; serve does so by itself.": "Обновить базу данных; serve делает это само.",
+    "applied {name}": "применено: {name}",
+    "nothing to do": "делать нечего",
+    "the database does not answer: {reason}": "база данных не отвечает: {reason}",
+    "{data} holds no data: begin with penstock serve, or name another folder with --data": (
+        "в {data} нет данных: начните с penstock serve или укажите другую папку через --data"
+    ),
+    "{option}: expected a name": "{option}: нужно название",
 }

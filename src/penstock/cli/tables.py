@@ -56,5 +56,6 @@ def receipt(account: ReceiptAnswer) -> Table:
     table.add_section()
     for share in account.carriers:
         shares = (share.accepted, share.refused, share.in_doubt)
-        table.add_row(t("carrier {name}", name=share.carrier or t("not known")), " / ".join(map(str, shares)))
+        name = share.carrier or t("carrier not known")
+        table.add_row(t("{name}: accepted / refused / in doubt", name=name), " / ".join(map(str, shares)))
     return table
