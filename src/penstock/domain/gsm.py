@@ -16,23 +16,15 @@ _ESCAPE = 0x1B
 _EXTENSION = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|",
               0x65: "€"}  # fmt: skip
 
-# To Latin-1 characters, which `encode` then writes as bytes; what is not in the table becomes one
-# that cannot be written.
-_FOREIGN = "\u0100"
-
-
-class _Table(dict[int, str]):
-    def __missing__(self, key: int) -> str:
-        return _FOREIGN
-
-
-_TO_SEPTETS = _Table({ord(char): chr(septet) for septet, char in enumerate(_DEFAULT) if septet != _ESCAPE})
-_TO_SEPTETS.update({ord(char): chr(_ESCAPE) + chr(septet) for septet, char in _EXTENSION.items()})
+#: Septets are the Latin-1 characters of the same number, which `encode` then writes as bytes.
+_TO_SEPTETS = {ord(char): chr(septet) for septet, char in enumerate(_DEFAULT) if septet != _ESCAPE}
+_TO_SEPTETS |= {ord(char): chr(_ESCAPE) + chr(septet) for septet, char in _EXTENSION.items()}
 #: Characters that take two septets.
 EXTENDED = "".join(_EXTENSION.values())
 
 #: Characters whose septet is their ASCII code, one septet each.
 _PLAIN = re.compile(r"[\n\r !\"#%&'()*+,\-./0-9:;<=>?A-Za-z]*", re.ASCII)
+_PLAIN_OCTETS = re.compile(_PLAIN.pattern.encode())
 _ALL = re.compile("[" + re.escape(_DEFAULT.replace(chr(_ESCAPE), "") + EXTENDED) + "]*")
 
 
@@ -45,10 +37,10 @@ def encode(text: str) -> bytes | None:
     """Return the septets of a text, one a byte; None when it has characters outside the alphabet."""
     if _PLAIN.fullmatch(text):
         return text.encode("ascii")
-    try:
-        return text.translate(_TO_SEPTETS).encode("latin-1")
-    except UnicodeEncodeError:
+    # Asked first: most texts outside the alphabet are so from their first letter on.
+    if not _ALL.fullmatch(text):
         return None
+    return text.translate(_TO_SEPTETS).encode("latin-1")
 
 
 def septets(text: str) -> int | None:
@@ -62,9 +54,11 @@ def decode(data: bytes) -> str:
     """
     Return the text of unpacked septets.
 
-    As 6.2.1.1 asks of receivers, an escape before a septet without extension is a blank before
-    that character.
+    As 6.2.1.1 asks of receivers, a septet that has no extension is read from the default alphabet
+    after an escape, and an escape after an escape is a blank.
     """
+    if _PLAIN_OCTETS.fullmatch(data):
+        return data.decode("ascii")
     text = []
     escaped = False
     for octet in data:
