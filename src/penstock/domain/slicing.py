@@ -17,10 +17,12 @@ def runs(seqs: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def cut(run: tuple[int, int], without: Sequence[int]) -> list[tuple[int, int]]:
-    """Return what is left of *run* when the ascending numbers *without* are taken out of it."""
+    """Return what is left of *run* when the ascending numbers *without* are taken out of it, where they are in it."""
     first, end = run
     left = []
     for seq in without:
+        if not first <= seq < end:
+            continue
         if first < seq:
             left.append((first, seq))
         first = seq + 1

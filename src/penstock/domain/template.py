@@ -2,6 +2,7 @@
 Texts with placeholders: ``{name}`` stands for a value, ``{{`` and ``}}`` for the braces themselves.
 """
 
+import decimal
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -77,9 +78,9 @@ def _as_text(value: Value) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - beyond it a float is not exact
-            return str(int(value))
-        return repr(value) if "e" not in repr(value) else f"{value:f}".rstrip("0").rstrip(".")
+        # The digits of the shortest form that reads back as the same number, without an exponent.
+        digits = decimal.Decimal(repr(value))
+        return str(int(digits)) if value.is_integer() else f"{digits:f}"
     return str(value)
 
 
