@@ -44,7 +44,7 @@ def moments(draw: st.DrawFn) -> tuple[str, dt.datetime, Schedule]:
 
 
 @given(moments())
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_window_is_open_exactly_when_the_wall_says_so(moment):
     """
     Messages leave in the allowed hours of the subscriber's wall clock, whatever the clock changes.
@@ -57,7 +57,7 @@ def test_window_is_open_exactly_when_the_wall_says_so(moment):
 
 
 @given(moments(), st.integers(1, 1440))
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_nothing_changes_before_it_is_said_to(moment, minutes):
     """
     Between now and the told change a window neither opens nor closes.
@@ -71,7 +71,7 @@ def test_nothing_changes_before_it_is_said_to(moment, minutes):
 
 
 @given(moments())
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_window_changes_when_it_is_said_to(moment):
     """
     At the told instant the window has opened, closed or ended.

@@ -1,0 +1,90 @@
+"""
+Rates that are never exceeded.
+"""
+
+import datetime as dt
+from bisect import bisect_left
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import strategies
+
+from penstock.domain.model import Rate, RateUnit
+from penstock.domain.rates import burst, grant, interval, ready_at
+
+NOW = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
+UNITS = {"d": dt.timedelta(days=1), "h": dt.timedelta(hours=1), "m": dt.timedelta(minutes=1)}
+
+
+@given(
+    strategies.rates(),
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from([1, 3, 50, 10**6])), min_size=1, max_size=60),
+)
+@settings(max_examples=60)
+def test_rate_is_never_exceeded(rate, asks):
+    """
+    In any period of one unit at most as many messages go as the rate says, however greedily it is asked.
+    """
+    unit = UNITS[rate.unit]
+    grants, next_at, now = [], None, NOW
+    for wait, wanted in asks:
+        # Now a wait of up to a tenth of the unit, now exactly until the next one may go.
+        now = now + wait * unit / 10 if wait > 0.3 else ready_at(rate, next_at, now)
+        count, next_at = grant(rate, next_at, now, wanted)
+        grants.append((now, count))
+
+    instants = [at for at, _ in grants]
+    for start, (at, _) in enumerate(grants):
+        end = bisect_left(instants, at + unit)
+        assert sum(count for _, count in grants[start:end]) <= rate.value
+
+
+@given(strategies.rates())
+def test_greedy_sender_loses_little(rate):
+    """
+    Asking all the time gives the rate less than a hundredth over a long time, where the clock allows it.
+    """
+    per_unit = UNITS[rate.unit] / interval(rate)
+
+    assert rate.value * 0.99 - 1 <= per_unit <= rate.value
+
+
+@given(strategies.rates())
+def test_ready_means_one_may_go(rate):
+    """
+    At the instant at which it is ready a message may go, and none a microsecond before.
+    """
+    _, next_at = grant(rate, None, NOW, 10**9)
+    at = ready_at(rate, next_at, NOW)
+
+    assert grant(rate, next_at, at, 1)[0] == 1
+    assert grant(rate, next_at, at - dt.timedelta(microseconds=1), 1)[0] == 0
+
+
+def test_first_grant_is_one_burst():
+    """
+    A dispatch that begins sends one small burst at once, not a minute's worth.
+    """
+    rate = Rate(RateUnit.MINUTE, 60_000)
+
+    assert grant(rate, None, NOW, 10**6)[0] == burst(rate) == 120
+
+
+@pytest.mark.parametrize("wanted", [0, -1])
+def test_nothing_wanted_costs_nothing(wanted):
+    """
+    Who asks for nothing gets nothing and spends nothing.
+    """
+    assert grant(Rate(RateUnit.DAY, 1), NOW, NOW, wanted) == (0, NOW)
+
+
+def test_one_a_day_is_one_a_day():
+    """
+    The smallest rate lets the second message go exactly a day later.
+    """
+    rate = Rate(RateUnit.DAY, 1)
+    count, next_at = grant(rate, None, NOW, 10)
+
+    assert count == 1
+    assert ready_at(rate, next_at, NOW) == NOW + dt.timedelta(days=1)
