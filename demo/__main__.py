@@ -136,11 +136,16 @@ def _compare(receipt: ReceiptAnswer, seen: Seen) -> bool:
 
 
 async def _until_terminated(home: Path) -> bool:
-    """Run the demo so that SIGTERM and Ctrl-C both take everything down in order."""
+    """Run the demo so that SIGTERM and Ctrl-C both take everything down in order, undisturbed by a second one."""
     task = asyncio.create_task(demo(home))
+
+    def interrupt() -> None:
+        if not task.cancelling():
+            task.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, interrupt)
     return await task
 
 

@@ -54,7 +54,7 @@ async def bulk(stand: Stand, size: int) -> Bulk:
     await pool.post_all(f"/api/v1/dispatch/{dispatch_id}/messages", requests)
     filled, between = time.monotonic(), _cpu(stand)
     await connection.ask("POST", f"/api/v1/dispatch/{dispatch_id}/start")
-    await _until(connection, dispatch_id, lambda now: now.status == "done")
+    await _until(connection, dispatch_id, lambda now: now.status == "done", _LOOK * 10)
     sent, after = time.monotonic(), _cpu(stand)
     pool.close()
     connection.close()
@@ -123,13 +123,15 @@ async def codes(stand: Stand, count: int, size: int, period: float) -> tuple[lis
     return posted, size - waiting
 
 
-async def _until(connection: Connection, dispatch_id: int, is_there: Callable[[ProgressAnswer], bool]) -> int:
+async def _until(
+    connection: Connection, dispatch_id: int, is_there: Callable[[ProgressAnswer], bool], period: float = _LOOK
+) -> int:
     """Look at a dispatch until it is where it should be; return how many messages wait then."""
     while True:
         now = await _look(connection, dispatch_id)
         if is_there(now):
             return now.messages.sending
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(period)
 
 
 async def _look(connection: Connection, dispatch_id: int) -> ProgressAnswer:
