@@ -3,6 +3,7 @@
 import asyncio
 
 from penstock.domain.lifecycle import SubmissionOutcome
+from penstock.engine.lease import Lease
 from penstock.store import leases
 from tests.harness.stage import LEASE, Stage
 from tests.harness.waiting import until
@@ -102,3 +103,20 @@ async def test_a_sender_leaves_only_with_empty_hands(stage: Stage) -> None:
         await sender.record()
         async with stage.database.connection() as connection:
             assert await leases.leave(connection, sender.sender_id)
+
+
+async def test_leaving_and_renewing_do_not_meet(stage: Stage) -> None:
+    """A sender that gives its lease up in the middle of a renewal ends well, and its gate stays shut."""
+    for turns in (0, 3, 6):
+        lease = Lease(stage.database.dsn, f"leaving {turns}")
+        await lease.begin()
+        heard = asyncio.Event()
+        keeping = asyncio.create_task(lease.keep(lambda heard=heard: heard.set() or {}, lambda _: None))
+        await heard.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        assert await lease.end()
+        assert not lease.is_open()
+        await asyncio.wait_for(keeping, 2)
+        assert not lease.is_open()

@@ -49,6 +49,8 @@ class Lease:
         self.sender_id = 0
         self._dsn = dsn
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._busy = asyncio.Lock()  # the connection takes one request at a time
+        self._is_given_up = False
         self._shuts_at = 0.0
         self._offset = 0.0
 
@@ -58,6 +60,7 @@ class Lease:
 
     def shut(self) -> None:
         """Shut the gate for good; only a process that gives up does so."""
+        self._is_given_up = True
         self._shuts_at = 0.0
 
     def instant(self, at: float) -> dt.datetime:
@@ -70,53 +73,59 @@ class Lease:
         sent = clock()
         registered = await leases.register(self._connection, self.name, dt.timedelta(seconds=LEASE_SECONDS))
         self.sender_id = registered.sender_id
-        self._note(sent, registered.now)
+        self._note(sent, clock(), registered.now)
 
     async def keep(self, links: Callable[[], Mapping[str, object]], halted: Callable[[dict[int, int]], None]) -> None:
         """
-        Renew the lease for ever; raises LeaseLost when it was ended.
+        Renew the lease until it is given up; raises LeaseLost when others ended it.
 
         Each beat tells *links* to the database and calls *halted* with the dispatches that must
         not be written any more: a notification may have been missed.
         """
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            try:
-                await self._renew(json.dumps(links()), halted)
-            except UNREACHABLE as error:
-                log.warning("lease_not_renewed", error=repr(error), gate_open=self.is_open())
-                if self._connection is not None:
-                    self._connection.terminate()
-                    self._connection = None
+            async with self._busy:
+                if self._is_given_up:
+                    return
+                try:
+                    await self._renew(json.dumps(links()), halted)
+                except UNREACHABLE as error:
+                    log.warning("lease_not_renewed", error=repr(error), gate_open=self.is_open())
+                    if self._connection is not None:
+                        self._connection.terminate()
+                        self._connection = None
 
     async def _renew(self, links: str, halted: Callable[[dict[int, int]], None]) -> None:
         if self._connection is None:
             self._connection = await self._connect()
         sent = clock()
         now = await leases.renew(self._connection, self.sender_id, dt.timedelta(seconds=LEASE_SECONDS), links)
+        heard = clock()
         if now is None:
             self.shut()
             raise LeaseLost(self.name)
         # What must not be written is learnt before the gate may open again.
         found = await leases.find_halted(self._connection, self.sender_id)
         halted(found)
-        self._note(sent, now)
+        self._note(sent, heard, now)
 
     async def end(self) -> bool:
         """Shut the gate and give the lease up; False when something is still claimed."""
         self.shut()
-        connection = self._connection or await self._connect()
-        try:
-            return await leases.leave(connection, self.sender_id)
-        finally:
-            await connection.close()
-            self._connection = None
+        async with self._busy:
+            connection = self._connection or await self._connect()
+            try:
+                return await leases.leave(connection, self.sender_id)
+            finally:
+                await connection.close()
+                self._connection = None
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(
             self._dsn, timeout=2, command_timeout=1.5, server_settings={"application_name": "penstock lease"}
         )
 
-    def _note(self, sent: float, now: dt.datetime) -> None:
-        self._offset = now.timestamp() - (sent + clock()) / 2
-        self._shuts_at = sent + LEASE_SECONDS - MARGIN_SECONDS
+    def _note(self, sent: float, heard: float, now: dt.datetime) -> None:
+        self._offset = now.timestamp() - (sent + heard) / 2
+        if not self._is_given_up:
+            self._shuts_at = sent + LEASE_SECONDS - MARGIN_SECONDS

@@ -1,0 +1,178 @@
+"""
+The installed program as processes: `penstock serve` and, as the carrier, `penstock smsc`.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.harness.client import Client
+from tests.harness.processes import Process, descendants
+from tests.harness.waiting import until, until_true
+from tests.harness.wirelog import WireLog
+
+PENSTOCK = Path(sys.executable).with_name("penstock")
+_STARTED = re.compile(r"part_started.*?part=(\S+).*?pid=(\d+)")
+READY_SECONDS = 40.0
+END_SECONDS = 40.0
+
+
+class Program:
+    """A running `penstock` with what it says."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready: str, said: Path) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.ready = ready
+        self._said = said
+
+    @classmethod
+    async def launch(cls, *arguments: str, said: Path) -> "Program":
+        """Start a command and wait for the line that says that it is ready; its stderr goes to the file *said*."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+        with said.open("ab") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                PENSTOCK, *arguments, stdout=asyncio.subprocess.PIPE, stderr=stderr, env=environment
+            )
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
+            assert b" ready " in line, f"{arguments} said {line!r}\n{said.read_text(encoding='utf-8')[-4000:]}"
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        return cls(process, line.decode().split()[-1], said)
+
+    @property
+    def said(self) -> str:
+        """What it has said on stderr so far."""
+        return self._said.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self.is_running:
+            self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        """Wait until it has ended and return its exit code."""
+        code = await asyncio.wait_for(self._process.wait(), END_SECONDS)
+        self._process._transport.close()
+        return code
+
+    async def end(self) -> int:
+        """Ask it to end and return its exit code."""
+        self.send(signal.SIGTERM)
+        try:
+            return await self.wait()
+        except TimeoutError:
+            for process in descendants(self.pid):
+                process.send(signal.SIGKILL)
+            self.send(signal.SIGKILL)
+            await self.wait()
+            raise
+
+
+class Smsc:
+    """The carrier."""
+
+    def __init__(self, program: Program, log: WireLog) -> None:
+        self.program = program
+        self.log = log
+        self.port = int(program.ready.rpartition(":")[2])
+
+
+class Serve:
+    """A whole Penstock on one machine."""
+
+    def __init__(self, program: Program, client: Client, data: Path) -> None:
+        self.program = program
+        self.client = client
+        self.data = data
+
+    def senders(self) -> list[Process]:
+        """Return the living sender processes."""
+        return self._parts("sender")
+
+    def apis(self) -> list[Process]:
+        """Return the living API processes."""
+        return self._parts("api")
+
+    def postmaster(self) -> Process:
+        """Return the embedded PostgreSQL's first process."""
+        pid = int((self.data / "postgres" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        return next(process for process in descendants(self.program.pid) if process.pid == pid)
+
+    async def wait_for_senders(self, count: int, *, without: Process | None = None) -> None:
+        """Wait until *count* senders live, *without* not being one of them."""
+        await until_true(
+            lambda: len([one for one in self.senders() if without is None or one.pid != without.pid]) >= count,
+            what=f"{count} senders",
+            seconds=20,
+        )
+
+    async def wait_for_links(self, count: int) -> None:
+        """Wait until *count* connections to carriers are bound."""
+
+        async def connected() -> bool:
+            body = await self.client.look(self._probe)
+            return sum(channel["connected"] for channel in body["channels"]) >= count
+
+        self._probe = await self.client.create()
+        await until(connected, what=f"{count} connections", seconds=20)
+
+    def _parts(self, kind: str) -> list[Process]:
+        """Return the living children that the supervisor has told of under a name of this kind."""
+        told = {int(pid) for name, pid in _STARTED.findall(self.program.said) if name.startswith(kind)}
+        return [one for one in descendants(self.program.pid) if one.pid in told]
+
+
+@contextlib.asynccontextmanager
+async def running_smsc(folder: Path, *options: str) -> AsyncIterator[Smsc]:
+    """Run a carrier."""
+    log = folder / "wire.log"
+    program = await Program.launch(
+        "smsc", "--port", "0", "--log", str(log), "--seed", "1", *options, said=folder / "smsc.err"
+    )
+    try:
+        yield Smsc(program, WireLog(log))
+    finally:
+        await program.end()
+
+
+@contextlib.asynccontextmanager
+async def running_serve(
+    folder: Path, port: int, *, senders: int = 2, connections: int = 2, window: int = 100, claim_limit: int = 1000
+) -> AsyncIterator[Serve]:
+    """Run a Penstock whose carrier listens on *port*; the same *folder* again goes on where the last one ended."""
+    config = folder / "penstock.toml"
+    config.write_text(
+        f'senders = {senders}\nclaim_limit = {claim_limit}\n[[carrier]]\nname = "main"\ntype = "smpp"\n'
+        f'host = "127.0.0.1"\nport = {port}\nsystem_id = "penstock"\npassword = "secret"\n'
+        f"window = {window}\nconnections = {connections}\nresponse_timeout = 3.0\n",
+        encoding="utf-8",
+    )
+    data = folder / "data"
+    program = await Program.launch(
+        "serve", "--config", str(config), "--data", str(data), "--port", "0", said=folder / "serve.err"
+    )
+    key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
+    serve = Serve(program, Client(program.ready, key), data)
+    try:
+        await serve.wait_for_links(senders * connections)
+        yield serve
+    finally:
+        await serve.client.close()
+        if program.is_running:
+            await program.end()
