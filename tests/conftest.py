@@ -17,10 +17,12 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark coroutine tests, so that none has to say it."""
+    """Mark coroutine tests, so that none has to say it, and tell peer tests in the report."""
     for item in items:
         if isinstance(item, pytest.Function) and _is_coroutine(item.obj):
             item.add_marker(pytest.mark.anyio)
+        if item.get_closest_marker("peer"):
+            item.user_properties.append(("peer", "yes"))  # CI counts them in the report
 
 
 def _is_coroutine(test: object) -> bool:

@@ -13,6 +13,7 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Supervisor:
         self._data = Path(settings.data).absolute()
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._dsn = settings.database
+        self._inherited: tuple[int, ...] = ()
 
     async def run(self, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
         """
@@ -106,7 +108,7 @@ class Supervisor:
         return Part(
             f"api {index}",
             lambda _: ApiOrder(self._settings, self._dsn, descriptor),
-            inherited=[descriptor],
+            inherited=(*self._inherited, descriptor),
         )
 
     def _sender(self, index: int) -> Part:
@@ -116,6 +118,7 @@ class Supervisor:
         return Part(
             f"sender {index}",
             lambda number: SenderOrder(self._settings, self._dsn, name(number)),
+            inherited=self._inherited,
             died=lambda number: self._bury(name(number)),
         )
 
@@ -123,7 +126,11 @@ class Supervisor:
         self, simulators: list[Part], tasks: list[asyncio.Task[None]], stop: asyncio.Event
     ) -> None:
         """Run a simulator and make it the only carrier; after a restart it is found where it was."""
-        simulator = Part("simulator", lambda _: SimulatorOrder(self._settings, int(simulator.said or 0)))
+        simulator = Part(
+            "simulator",
+            lambda _: SimulatorOrder(self._settings, int(simulator.said or 0)),
+            inherited=self._inherited,
+        )
         simulators.append(simulator)
         tasks.append(simulator.start())
         if not await _first(simulator.ready.wait(), tasks, stop):
@@ -163,12 +170,37 @@ class Supervisor:
         self._dsn = await postgres.start()
         keeping = asyncio.create_task(_keep(postgres), name="postgres")
         try:
-            yield keeping
+            async with self._warden():
+                yield keeping
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})
             await postgres.stop()
             log.info("postgres_stopped")
+
+    @contextlib.asynccontextmanager
+    async def _warden(self) -> AsyncIterator[None]:
+        """Have somebody stop PostgreSQL should we be killed."""
+        reading, writing = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "penstock.warden",
+            str(self._data),
+            str(reading),
+            pass_fds=[reading],
+            start_new_session=True,
+        )
+        os.close(reading)
+        self._inherited = (writing,)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            os.close(writing)
 
 
 async def _keep(postgres: EmbeddedPostgres) -> None:

@@ -27,6 +27,8 @@ from penstock.store.postmaster import USER, address, answers, forget_stale, is_p
 
 log = structlog.get_logger(__name__)
 
+OWNER = "serve"  #: how the lock is signed by who keeps the server; all others have it for a moment
+
 START_SECONDS = 60.0  #: recovery after a crash takes its time
 STOP_SECONDS = 20.0
 #: How long `serve` waits for a short command that has the folder.
@@ -68,7 +70,7 @@ OPTIONS = {
 class EmbeddedPostgres:
     """One PostgreSQL whose data is in the folder `postgres` of *data*."""
 
-    def __init__(self, data: Path, *, owner: str = "serve", connections: int = 100) -> None:
+    def __init__(self, data: Path, *, owner: str = OWNER, connections: int = 100) -> None:
         self._data = data.absolute()
         self._cluster = self._data / "postgres"
         self._owner = owner
@@ -245,7 +247,7 @@ class EmbeddedPostgres:
         deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
         while (lock := try_lock(self._data, self._owner)) is None:
             holder = read_holder(self._data)
-            if not holder.startswith("command") or asyncio.get_running_loop().time() > deadline:
+            if holder.startswith(OWNER) or asyncio.get_running_loop().time() > deadline:
                 raise DataInUse(f"{self._data} is in use by another process ({holder or 'unknown'})")
             await asyncio.sleep(0.05)
         self._lock = lock
@@ -265,7 +267,7 @@ async def connect_or_start(data: Path) -> AsyncIterator[str]:
     A server that `serve` runs is used as it is; otherwise one is started and stopped afterwards.
     """
     deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while read_holder(data).startswith("serve") and is_locked(data):
+    while read_holder(data).startswith(OWNER) and is_locked(data):
         running = read_running(data / "postgres")
         if running is not None and await answers(running):
             yield address(running.socket_folder)
@@ -288,3 +290,16 @@ def _check_version(cluster: Path, installation: Installation) -> None:
             f"{cluster} was made by PostgreSQL {have}, the one here is {installation.major}:"
             " move it with pg_upgrade, or name a server with --database"
         )
+
+
+async def stop_abandoned(data: Path) -> None:
+    """Stop the server of a data folder that no process owns any more."""
+    if read_running(data / "postgres") is None:
+        return
+    server = EmbeddedPostgres(data, owner="warden")
+    try:
+        await server.start()
+    except DataInUse:
+        return
+    log.warning("postgres_abandoned", data=str(data))
+    await server.stop()

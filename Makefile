@@ -1,0 +1,65 @@
+# Every target sets up what it needs by itself.  PYTHON names the Python to build .venv with.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements.lock requirements-dev.lock
+# The environment is made anew, or brought up to date, when what it is made from changes.
+STAMP := $(VENV)/.made-of-$(shell cat $(LOCKS) pyproject.toml | cksum | tr ' ' '-')
+PEER := tests/channels/peer
+SOURCES := src tests demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check bench peers lock
+
+help:  ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP)  ## make .venv with the command .venv/bin/penstock
+
+$(STAMP):
+	@test -n "$(PYTHON)" || { echo "Penstock needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.made-of-*
+	@touch $@
+
+run: setup  ## run a server with its data in penstock-data
+	$(BIN)/penstock serve
+
+demo: setup  ## send 100,000 messages, stop in the middle, compare the receipt with the wire
+	$(BIN)/python -m demo
+
+test: setup peers  ## run all tests
+	$(BIN)/python -m pytest
+
+check: setup  ## format, lint, types, direction of imports
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## measure and print a table
+	$(BIN)/python -m tests.bench
+
+# Tests against an SMSC that is not ours need node; without it they are skipped, and say so.
+peers:
+	@if command -v npm >/dev/null; then \
+		test -d $(PEER)/node_modules -a ! $(PEER)/package-lock.json -nt $(PEER)/node_modules \
+		|| { npm ci --prefix $(PEER) --no-audit --no-fund --loglevel=error && touch $(PEER)/node_modules; } \
+		|| { echo "PEERS MISSING: npm ci failed; tests against the SMSC that is not ours will not run" >&2; \
+			test "$$PENSTOCK_REQUIRE_PEERS" != 1; }; \
+	else \
+		echo "PEERS MISSING: there is no npm; tests against the SMSC that is not ours will not run" >&2; \
+		test "$$PENSTOCK_REQUIRE_PEERS" != 1; \
+	fi
+
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+lock: setup  ## write the lock files anew from pyproject.toml, with Python 3.11
+	$(BIN)/python -m pip install --quiet pip-tools
+	env -u PIP_FIND_LINKS $(LOCK) --output-file requirements.lock pyproject.toml
+	env -u PIP_FIND_LINKS $(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
