@@ -51,3 +51,12 @@ def ready_at(rate: Rate, next_at: dt.datetime | None, now: dt.datetime) -> dt.da
     """Return when the next message may go: *now*, or later."""
     del rate
     return now if next_at is None else max(now, next_at)
+
+
+def carry_over(old: Rate, new: Rate, next_at: dt.datetime) -> dt.datetime:
+    """
+    Return what to remember when a dispatch goes from one rate to another.
+
+    The next message follows the last one, as far behind it as the new rate asks.
+    """
+    return next_at - interval(old) + interval(new)

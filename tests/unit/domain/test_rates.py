@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import strategies
 
 from penstock.domain.model import Rate, RateUnit
-from penstock.domain.rates import burst, grant, interval, ready_at
+from penstock.domain.rates import burst, carry_over, grant, interval, ready_at
 
 NOW = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 UNITS = {"d": dt.timedelta(days=1), "h": dt.timedelta(hours=1), "m": dt.timedelta(minutes=1)}
@@ -88,3 +88,35 @@ def test_one_a_day_is_one_a_day():
 
     assert count == 1
     assert ready_at(rate, next_at, NOW) == NOW + dt.timedelta(days=1)
+
+
+def test_raised_rate_takes_effect_at_once():
+    """
+    A dispatch that waits for tomorrow's message goes on after a second when its rate becomes one a second.
+    """
+    daily, raised = Rate(RateUnit.DAY, 1), Rate(RateUnit.MINUTE, 60)
+    _, next_at = grant(daily, None, NOW, 1)
+
+    next_at = carry_over(daily, raised, next_at)
+
+    assert ready_at(raised, next_at, NOW) == NOW + dt.timedelta(seconds=1)
+
+
+def test_lowered_rate_counts_the_last_message():
+    """
+    When the rate becomes one a day, the next message leaves a day after the last.
+    """
+    fast, daily = Rate(RateUnit.MINUTE, 60), Rate(RateUnit.DAY, 1)
+    _, next_at = grant(fast, None, NOW, 1)
+
+    next_at = carry_over(fast, daily, next_at)
+
+    assert ready_at(daily, next_at, NOW) == NOW + dt.timedelta(days=1)
+
+
+@given(strategies.rates(), strategies.rates())
+def test_rate_carried_back_is_the_same(old, new):
+    """
+    Changing a rate and changing it back costs nothing and wins nothing.
+    """
+    assert carry_over(new, old, carry_over(old, new, NOW)) == NOW
