@@ -105,12 +105,13 @@ class CsvReader:
         try:
             return self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            raise self._broken("the text is not in the charset declared (UTF-8 unless said otherwise)") from error
+            raise self._broken(
+                "the text here or further on is not in the charset declared (UTF-8 unless said otherwise)"
+            ) from error
 
     def _read(self, text: str, *, final: bool) -> Iterator[Entry]:
         """Read whole lines; a quoted value that does not end in them waits for the next ones."""
-        if "\0" in text:
-            raise self._broken("the character U+0000 is not allowed")
+        has_nul = "\0" in text
         lines = list(io.StringIO(text, newline=""))
         if self._header is None:
             self._separator = _separator(text)
@@ -121,6 +122,8 @@ class CsvReader:
                 good = reader.line_num
                 if not cells:
                     continue
+                if has_nul and any("\0" in cell for cell in cells):
+                    raise self._broken("the character U+0000 is not allowed")
                 if self._header is None:
                     self._take_header(cells)
                 else:

@@ -4,15 +4,15 @@ The reference of the surface: ``/openapi.json`` for programs, ``/docs`` for peop
 The page needs nothing from outside, so that it works on a machine without the Internet.
 """
 
+import functools
 from collections.abc import Sequence
-from typing import Any
 
 import jinja2
-import msgspec
 from starlette.responses import Response
 
 from penstock.http import openapi
-from penstock.http.call import Call
+from penstock.http.call import Call, Handler, as_json
+from penstock.http.openapi import Json
 from penstock.http.operation import OPEN, Operation
 from penstock.http.page_words import WORDS
 
@@ -20,18 +20,23 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 
 
 def reference_operations(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Return the two operations that show the reference of *operations*."""
-    document = openapi.document(operations)
-    encoded = msgspec.json.encode(document)
-    pages = {language: _render(document, language).encode() for language in WORDS}
+    """Return the two operations that show the reference of *operations*, made when it is first looked at."""
+
+    @functools.cache
+    def document() -> Json:
+        return openapi.document(operations)
+
+    @functools.cache
+    def page(language: str) -> bytes:
+        return _render(document(), language).encode()
 
     async def show_document(_call: Call) -> Response:
-        return Response(encoded, media_type="application/json")
+        return as_json(document())
 
     async def show_page(call: Call) -> Response:
         asked = call.request.query_params.get("lang", "en")
         headers = {"Content-Security-Policy": _PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
-        return Response(pages.get(asked, pages["en"]), headers=headers, media_type="text/html; charset=utf-8")
+        return Response(page(asked if asked in WORDS else "en"), 200, headers, "text/html; charset=utf-8")
 
     return (
         _open_operation("/openapi.json", show_document, "This reference as OpenAPI 3.1"),
@@ -39,11 +44,11 @@ def reference_operations(operations: Sequence[Operation]) -> tuple[Operation, ..
     )
 
 
-def _open_operation(path: str, handler: Any, summary: str) -> Operation:  # noqa: ANN401 - a Handler
+def _open_operation(path: str, handler: Handler, summary: str) -> Operation:
     return Operation(method="GET", path=path, handler=handler, kinds=OPEN, group="Service", summary=summary)
 
 
-def _render(document: dict[str, Any], language: str) -> str:
+def _render(document: Json, language: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("penstock.http", "templates"),
         autoescape=True,
@@ -52,7 +57,7 @@ def _render(document: dict[str, Any], language: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["type"] = lambda schema: _type(schema, document)
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[Json]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             entry = {"path": path, "method": method.upper(), **operation}
@@ -66,7 +71,7 @@ def _render(document: dict[str, Any], language: str) -> str:
     )
 
 
-def _type(schema: dict[str, Any], document: dict[str, Any]) -> str:
+def _type(schema: Json, document: Json) -> str:
     """Put a schema into a few words: a type, its bounds, or the name of the object."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
