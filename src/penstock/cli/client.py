@@ -2,6 +2,7 @@
 A client of the HTTP API: one method for each thing that the command line asks for.
 """
 
+import os
 from collections.abc import AsyncIterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -110,8 +111,16 @@ class Client:
                 if response.ok:
                     return body
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{self._url}: {str(error) or type(error).__name__}") from error
+            raise Unreachable(f"{self._url}: {_reason(error)}") from error
         raise Refused(response.status, _complaint(body, response.status))
+
+
+def _reason(error: Exception) -> str:
+    """Say briefly why there is no answer."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return str(error) or type(error).__name__
 
 
 def _read(answer: bytes, shape: type[T]) -> T:

@@ -2,6 +2,7 @@
 Answers of the server as people read them.
 """
 
+from rich import box
 from rich.table import Table
 
 from penstock.cli.language import t
@@ -22,16 +23,23 @@ def stop_line(account: ReceiptAnswer) -> str:
 
 
 def dispatches(page: DispatchPage) -> Table:
-    """Draw one page of a list."""
-    table = Table(caption=t("{shown} of {total}", shown=len(page.items), total=page.total), caption_justify="left")
-    for heading in (t("id"), t("name"), t("status"), t("created")):
-        table.add_column(heading, overflow="fold")
-    for heading in (t("total"), t("delivered"), t("undelivered"), t("sent"), t("unsent"), t("waiting")):
+    """Draw one page of a list, so that it fits a terminal of 80 columns; the counters add up to the total."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=t("{shown} of {total}", shown=len(page.items), total=page.total),
+        caption_justify="left",
+    )
+    table.add_column(t("id"), no_wrap=True)
+    table.add_column(t("name"), overflow="ellipsis", no_wrap=True)
+    table.add_column(t("status"))
+    for heading in (t("total"), t("delivered"), t("undelivered"), t("unsent"), t("in progress")):
         table.add_column(heading, justify="right")
     for one in page.items:
         counts = one.messages
-        numbers = (counts.total, counts.delivered, counts.undelivered, counts.sent, counts.unsent, counts.sending)
-        table.add_row(str(one.dispatch_id), one.dispatch_name, t(one.status), one.created, *map(str, numbers))
+        numbers = (counts.total, counts.delivered, counts.undelivered, counts.unsent, counts.sent + counts.sending)
+        table.add_row(str(one.dispatch_id), one.dispatch_name, t(one.status), *map(str, numbers))
     return table
 
 

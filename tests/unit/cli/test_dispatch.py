@@ -157,9 +157,8 @@ def test_no_server_is_told_apart(monkeypatch):
 
     result = _run("list", "--url", "http://127.0.0.1:1", "--key", "MTpzZWNyZXQ=")
 
-    assert result.exit_code == 4
-    assert result.stderr.startswith("penstock: no server reached: http://127.0.0.1:1: ")
-    assert result.stderr.count("\n") == 1
+    refused = "penstock: no server reached: http://127.0.0.1:1: Connection refused\n"
+    assert (result.exit_code, result.stderr) == (4, refused)
 
 
 def test_an_address_that_is_none_is_told(monkeypatch):
@@ -259,6 +258,21 @@ def test_watch_tells_that_a_status_never_came(server):
 
     assert _run("watch", "7", "--until", "done").exit_code == 3
     assert _run("watch", "7", "--until", "stopped").exit_code == 0
+
+
+def test_list_fits_a_terminal(server):
+    """
+    A list is readable on 80 columns, with every id whole.
+    """
+    long = _PROGRESS | {"dispatchId": 10_000_000_125, "dispatchName": "a name that goes on and on and on"}
+    server.script["GET /api/v1/dispatch"] = (200, {"total": 41, "items": [long, _PROGRESS]})
+
+    result = _run("list", "--status", "stopped", "--status", "done", "--name", "a b")
+
+    assert server.asked[0][1].partition("?")[2] == "page=1&per_page=20&status=stopped&status=done&dispatch_name=a+b"
+    assert "10000000125" in result.stdout
+    assert "2 of 41" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_receipt_is_json_for_programs(server):
