@@ -54,6 +54,8 @@ class SmppLink:
         self.carrier = name
         #: Answers to nothing that we wait for: they came after the response time-out.
         self.late = 0
+        #: Connections that broke or were not made.
+        self.failures = 0
         self._settings = settings
         self._gate = gate
         self._events = events
@@ -203,6 +205,7 @@ class SmppLink:
             self._receiver = connection
 
     def _log_end(self, command: Command, error: OSError) -> None:
+        self.failures += 1
         write = log.info if self._closing.is_set() else log.warning
         reason = str(error) or type(error).__name__
         write("carrier_lost", carrier=self.carrier, bind=command.name.lower(), reason=reason)
