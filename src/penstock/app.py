@@ -16,6 +16,7 @@ from penstock.engine.dispatches import Dispatches
 from penstock.engine.filling import Filling
 from penstock.engine.keys import Keys
 from penstock.engine.messages import Messages
+from penstock.engine.metrics import Metrics
 from penstock.engine.sender import LinkFactory, Sender, SenderSettings
 from penstock.engine.stop import Stops
 from penstock.engine.sweeper import Sweeper
@@ -67,7 +68,7 @@ async def run_api(
             limits = Limits(settings.max_json_bytes, settings.max_file_bytes, settings.default_zone)
             server = _Server(
                 uvicorn.Config(
-                    build(services, limits),
+                    build(services, limits, Metrics(database).read),
                     loop="none",
                     http="httptools",
                     ws="none",

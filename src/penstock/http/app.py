@@ -6,7 +6,7 @@ suitable — then its handler reads the body.  Whatever is raised on the way bec
 `answers`.  There is no middleware: a single message is a request of its own, and pays for each layer.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,7 +24,7 @@ from penstock.http.operations import dispatches, messages, own
 from penstock.http.reference import reference_operations
 from penstock.http.service import Services
 
-Metrics = Callable[[], bytes]
+Metrics = Callable[[], Awaitable[bytes]]
 
 _NOBODY = Caller(account_id=0, key_id=0, kind=0, traffic_center_id=None)
 
@@ -127,7 +127,7 @@ def _pings() -> tuple[Operation, ...]:
 
 def _metrics(metrics: Metrics) -> Operation:
     async def show(_call: Call) -> Response:
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return Operation(
         method="GET", path="/metrics", handler=show, kinds=OPEN, group="Service", summary="Prometheus metrics"

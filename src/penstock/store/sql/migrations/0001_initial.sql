@@ -192,6 +192,8 @@ CREATE TABLE tally (
     PRIMARY KEY (dispatch_id, sender_id, carrier_id)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
+CREATE INDEX tally_late ON tally (dispatch_id) WHERE late > 0;
+
 CREATE TABLE stop_receipt (
     dispatch_id bigint PRIMARY KEY REFERENCES dispatch,
     requested_at timestamptz NOT NULL,
