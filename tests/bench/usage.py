@@ -3,6 +3,7 @@ What the processes below a process have used, as Linux counts it.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,12 @@ def _describe(pid: int) -> list[tuple[str, float]]:
     except OSError:
         return []
     peak = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0) / 1024
+    return [(_name(command), peak)]
+
+
+def _name(command: str) -> str:
+    """Return what a command line is called in the table: ``api`` for ``… -m penstock.child api-0``."""
     if "postgres" in command.split(" ")[0]:
-        return [("postgres", peak)]
-    words = [word.removeprefix("_") for word in command.split(" ")]
-    name = next((word for word in ("api", "sender", "smsc", "serve") if word in words), words[0].rpartition("/")[2])
-    return [(name, peak)]
+        return "postgres"
+    found = re.search(r"-m penstock\.(?:child|cli\.main) ([a-z]+)|-m penstock\.([a-z]+)", command)
+    return (found[1] or found[2]) if found else command.split(" ")[0].rpartition("/")[2]
