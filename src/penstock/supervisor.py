@@ -106,7 +106,7 @@ class Supervisor:
     def _api(self, index: int, listening: socket.socket) -> Part:
         descriptor = listening.fileno()
         return Part(
-            f"api {index}",
+            f"api-{index}",
             lambda _: ApiOrder(self._settings, self._dsn, descriptor),
             inherited=(*self._inherited, descriptor),
         )
@@ -116,7 +116,7 @@ class Supervisor:
             return f"{self._name}:{index}:{number}"
 
         return Part(
-            f"sender {index}",
+            f"sender-{index}",
             lambda number: SenderOrder(self._settings, self._dsn, name(number)),
             inherited=self._inherited,
             died=lambda number: self._bury(name(number)),
@@ -251,7 +251,7 @@ def _listen(settings: Settings) -> socket.socket:
         family, _, _, _, address = found[0]
         return socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = str(error) if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
         raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
 
 
