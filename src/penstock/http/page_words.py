@@ -6,8 +6,8 @@ WORDS = {
     "en": {
         "title": "API reference",
         "lead": "Everything this server answers, and how. The same as a document for programs:",
-        "keys": "Keys",
-        "keys_text": "Send the key as it was given to you, unchanged, in the Authorization header.",
+        "key_title": "Keys",
+        "key_text": "Send the key as it was given to you, unchanged, in the Authorization header.",
         "key_needed": "key of kind TOKEN_1",
         "key_not_needed": "no key",
         "contents": "Contents",
@@ -28,8 +28,8 @@ WORDS = {
     "ru": {
         "title": "Справочник API",
         "lead": "Всё, что принимает этот сервер, и что он отвечает. То же самое документом для программ:",
-        "keys": "Ключи",
-        "keys_text": "Передавайте выданный ключ без изменений в заголовке Authorization.",
+        "key_title": "Ключи",
+        "key_text": "Передавайте выданный ключ без изменений в заголовке Authorization.",
         "key_needed": "ключ вида TOKEN_1",
         "key_not_needed": "ключ не нужен",
         "contents": "Содержание",
