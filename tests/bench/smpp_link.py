@@ -63,6 +63,12 @@ class Load:
             self.done.set()
 
 
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def serve(dlr: float, log: str | None) -> None:
     """Run the SMSC until SIGTERM; prints its port."""
 
@@ -70,11 +76,11 @@ def serve(dlr: float, log: str | None) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         simulator = Simulator(SimulatorSettings(dlr=dlr, log=log))
-        print(await simulator.start(), flush=True)
+        say(str(await simulator.start()))
         await stop.wait()
         await simulator.stop()
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        print(f"{usage.ru_utime + usage.ru_stime:.3f}", flush=True)
+        say(f"{usage.ru_utime + usage.ru_stime:.3f}")
 
     uvloop.run(main())
 
@@ -84,7 +90,7 @@ def measure(arguments: argparse.Namespace, dlr: float, text: Callable[[int], str
     command = [sys.executable, __file__, "--serve", str(dlr)]
     if arguments.log:
         command += ["--log", arguments.log]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     port = int(server.stdout.readline())
 
@@ -106,7 +112,7 @@ def measure(arguments: argparse.Namespace, dlr: float, text: Callable[[int], str
     served = float(server.stdout.read())
     server.wait()
     count = arguments.messages
-    print(
+    say(
         f"{what:34} {count / took:9,.0f} msg/s   client {count / spent:9,.0f} per core second"
         f"   simulator {count / served:9,.0f}"
     )
@@ -124,7 +130,7 @@ def main() -> None:
     if arguments.serve is not None:
         serve(arguments.serve, arguments.log)
         return
-    print(f"{os.cpu_count()} cores, window {arguments.window}, {arguments.messages} messages")
+    say(f"{os.cpu_count()} cores, window {arguments.window}, {arguments.messages} messages")
     cases: list[tuple[float, Callable[[int], str], str]] = [
         (0, lambda _: "Sale! 50% off until Sunday.", "one text, no receipts"),
         (0, lambda seq: f"Dear {seq}, your order is ready, come and get it.", "each its own text, no receipts"),

@@ -87,7 +87,9 @@ class NpmSmsc:
         for part in await self.parts():
             key = (part["source"], part["destination"], part["reference"])
             whole.setdefault(key, {})[part["part"]] = part["text"]
-        return [Seen(key[0], key[1], "".join(text for _, text in sorted(parts.items()))) for key, parts in whole.items()]
+        return [
+            Seen(key[0], key[1], "".join(text for _, text in sorted(parts.items()))) for key, parts in whole.items()
+        ]
 
     async def acknowledged(self) -> int:
         """Return how many receipts we acknowledged."""

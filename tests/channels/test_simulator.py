@@ -3,6 +3,7 @@ The promises of a link, kept by SMPP against our own SMSC.
 """
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -32,25 +33,30 @@ class OurSmsc:
     def lines(self) -> list[dict]:
         """Return the wire log."""
         self.simulator.log.flush()
-        with open(self._log, "rb") as file:
-            return [msgspec.json.decode(line) for line in file]
+        return [msgspec.json.decode(line) for line in Path(self._log).read_bytes().splitlines()]
 
     async def seen(self) -> list[Seen]:
+        """Return every message, long ones put together."""
         whole: dict[tuple, dict[int, str]] = {}
         for line in self.lines():
             if line["command"] == "submit_sm" and line["answer"] == "accepted":
                 key = (line["source"], line["destination"], line.get("reference", 0))
                 whole.setdefault(key, {})[line.get("part", 1)] = line["text"]
-        return [Seen(key[0], key[1], "".join(text for _, text in sorted(parts.items()))) for key, parts in whole.items()]
+        return [
+            Seen(key[0], key[1], "".join(text for _, text in sorted(parts.items()))) for key, parts in whole.items()
+        ]
 
     async def acknowledged(self) -> int:
+        """Return how many receipts we acknowledged."""
         return self.simulator.counters.receipts_acknowledged
 
     async def cut(self) -> None:
+        """Break all connections."""
         for peer in list(self.simulator.peers):
             peer.abort()
 
     async def stop(self) -> None:
+        """End it."""
         await self.simulator.stop()
 
 
@@ -86,6 +92,4 @@ class TestTransmitterAndReceiver(LinkContract):
     def make_link(self):
         """Make a link with a transmitter and a receiver."""
         settings = {"bind": "transmitter", "window": 50, "long_text": "sar"}
-        return lambda carrier, gate, events: SmppLink(
-            SmppSettings(port=carrier.port, **settings), "main", gate, events
-        )
+        return lambda carrier, gate, events: SmppLink(SmppSettings(port=carrier.port, **settings), "main", gate, events)

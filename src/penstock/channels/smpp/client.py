@@ -205,10 +205,12 @@ class SmppLink:
             self._receiver = connection
 
     def _log_end(self, command: Command, error: OSError) -> None:
-        self.failures += 1
-        write = log.info if self._closing.is_set() else log.warning
         reason = str(error) or type(error).__name__
-        write("carrier_lost", carrier=self.carrier, bind=command.name.lower(), reason=reason)
+        if self._closing.is_set():
+            log.info("carrier_left", carrier=self.carrier, bind=command.name.lower(), reason=reason)
+        else:
+            self.failures += 1
+            log.warning("carrier_lost", carrier=self.carrier, bind=command.name.lower(), reason=reason)
 
     def _forget(self, connection: Connection) -> None:
         """Give up what was outstanding on a connection that is over."""

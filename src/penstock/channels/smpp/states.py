@@ -12,7 +12,7 @@ import enum
 from penstock.channels.smpp.spec import Command
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):
     """Where a session stands (2.2)."""
 
     OPEN = "open"  #: connected, nothing said
@@ -24,7 +24,7 @@ class State(enum.Enum):
     CLOSED = "closed"  #: nothing more will be said
 
 
-class Event(enum.Enum):
+class Event(enum.StrEnum):
     """What can happen to a session."""
 
     BIND = "bind"

@@ -64,18 +64,17 @@ def encode(text: str, reference: int, *, encoding: Encoding = "gsm", long_text: 
 
 
 def _octets(text: str, encoding: Encoding) -> tuple[DataCoding, list[bytes]]:
+    septets = gsm.encode(text)
+    if septets is None:
+        octets = text.encode("utf-16-be", "replace")
+        if len(octets) <= 2 * _UCS2_SINGLE:
+            return DataCoding.UCS2, [octets]
+        return DataCoding.UCS2, [part.text.encode("utf-16-be", "replace") for part in split(text)]
+    pieces = [text] if len(septets) <= _GSM_SINGLE else [part.text for part in split(text)]
     if encoding == "gsm":
-        one = gsm.encode(text)
-        if one is not None and len(one) <= _GSM_SINGLE:
-            return DataCoding.DEFAULT, [one]
-    parts = split(text)
-    septets = [gsm.encode(part.text) for part in parts]
-    if None in septets:
-        return DataCoding.UCS2, [part.text.encode("utf-16-be", "replace") for part in parts]
-    if encoding == "gsm":
-        return DataCoding.DEFAULT, [piece for piece in septets if piece is not None]
+        return DataCoding.DEFAULT, [septets] if len(pieces) == 1 else [gsm.encode(piece) or b"" for piece in pieces]
     try:
-        return DataCoding.LATIN1, [part.text.encode("latin-1") for part in parts]
+        return DataCoding.LATIN1, [piece.encode("latin-1") for piece in pieces]
     except UnicodeEncodeError:
         # The euro sign and the Greek capitals: in the GSM alphabet, not in Latin-1.
         return DataCoding.UCS2, _ucs2_pieces(text)

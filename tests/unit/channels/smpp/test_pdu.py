@@ -3,6 +3,7 @@ PDUs survive the way to octets and back, and no octets of a stranger do harm.
 """
 
 import contextlib
+import itertools
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ tlv_maps = st.dictionaries(st.integers(0, 0xFFFF), st.binary(max_size=300), max_
     text=st.binary(max_size=254),
     tlvs=tlv_maps,
 )
-def test_a_short_message_reads_back_as_it_was_written(  # noqa: PLR0917 - the fields of one PDU
+def test_a_short_message_reads_back_as_it_was_written(
     number, source, destination, esm_class, validity, registered, coding, text, tlvs
 ):
     """
@@ -110,7 +111,7 @@ def test_pdus_are_found_however_the_stream_is_cut(cuts):
     stream = b"".join(pdu.encode_id_answer(Command.SUBMIT_SM_RESP, number, b"id%d" % number) for number in range(1, 9))
     at = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     found, tail = [], b""
-    for begin, end in zip(at, at[1:], strict=False):
+    for begin, end in itertools.pairwise(at):
         data = tail + stream[begin:end]
         last = 0
         for frame in pdu.split(data):
