@@ -57,7 +57,7 @@ def _describe(pid: int) -> list[tuple[str, float]]:
 
 def _name(command: str) -> str:
     """Return what a command line is called in the table: ``api`` for ``… -m penstock.child api-0``."""
-    if "postgres" in command.split(" ")[0]:
+    if "postgres" in command.split(" ", maxsplit=1)[0]:
         return "postgres"
     found = re.search(r"-m penstock\.(?:child|cli\.main) ([a-z]+)|-m penstock\.([a-z]+)", command)
-    return (found[1] or found[2]) if found else command.split(" ")[0].rpartition("/")[2]
+    return (found[1] or found[2]) if found else command.split(" ", maxsplit=1)[0].rpartition("/")[2]
