@@ -84,7 +84,7 @@ class Resource:
     async def _answer(self, request: Request) -> Response:
         operation = self._operations.get(request.method)
         if operation is None:
-            return answer_error(MethodNotAllowed(), {"Allow": ", ".join(self._operations)})
+            return answer_error(MethodNotAllowed(), {"Allow": ", ".join(sorted(self._operations))})
         caller = _NOBODY
         if operation.kinds is not OPEN:
             caller = await authenticate(request, self._services.keys)
