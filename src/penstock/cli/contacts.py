@@ -35,8 +35,9 @@ class Contacts:
         peek = source.peek(_PEEK)
         self._is_packed = peek.startswith(_GZIP)
         start = (_unpack(peek) if self._is_packed else peek).removeprefix(_BOM)
-        self._header = b"" if _is_ndjson(name, start) else start.partition(b"\n")[0]
-        self._renames = self._header.strip() != b"" and b"destination" not in _cells(self._header)
+        header = start.partition(b"\n")[0]
+        self._is_csv = not _is_ndjson(name, start)
+        self._renames = self._is_csv and header.strip() != b"" and b"destination" not in _cells(header)
 
     @property
     def size(self) -> int | None:
@@ -51,7 +52,7 @@ class Contacts:
     @property
     def headers(self) -> dict[str, str]:
         """The headers that describe what `pieces` yields."""
-        headers = {"Content-Type": "text/csv" if self._header else "application/x-ndjson"}
+        headers = {"Content-Type": "text/csv" if self._is_csv else "application/x-ndjson"}
         if self._is_packed and not self._renames:
             headers["Content-Encoding"] = "gzip"
         return headers

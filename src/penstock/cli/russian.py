@@ -91,6 +91,7 @@ RUSSIAN = {
     "sent, awaiting receipts": "передано, ждут отчёта",
     "unsent": "не отправлено",
     "waiting": "ожидают",
+    "not delivered": "не доставлено",
     "in progress": "в работе",
     "{rate} a second": "{rate} в секунду",
     "{shown} of {total}": "{shown} из {total}",

@@ -32,13 +32,13 @@ def dispatches(page: DispatchPage) -> Table:
         caption_justify="left",
     )
     table.add_column(t("id"), no_wrap=True)
-    table.add_column(t("name"), overflow="ellipsis", no_wrap=True)
-    table.add_column(t("status"))
-    for heading in (t("total"), t("delivered"), t("undelivered"), t("unsent"), t("in progress")):
-        table.add_column(heading, justify="right")
+    table.add_column(t("name"), overflow="fold")
+    table.add_column(t("status"), no_wrap=True)
+    for heading in (t("total"), t("delivered"), t("not delivered"), t("in progress")):
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for one in page.items:
         counts = one.messages
-        numbers = (counts.total, counts.delivered, counts.undelivered, counts.unsent, counts.sent + counts.sending)
+        numbers = (counts.total, counts.delivered, counts.undelivered + counts.unsent, counts.sent + counts.sending)
         table.add_row(str(one.dispatch_id), one.dispatch_name, t(one.status), *map(str, numbers))
     return table
 

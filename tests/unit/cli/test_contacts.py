@@ -63,6 +63,13 @@ def test_ndjson_is_recognised(name):
     assert _sent(content, name) == ({"Content-Type": "application/x-ndjson"}, content)
 
 
+def test_an_empty_file_is_a_csv():
+    """
+    A file without anything is left to the server, which misses its header.
+    """
+    assert _sent(b"", "-") == ({"Content-Type": "text/csv"}, b"")
+
+
 def test_a_broken_archive_is_told():
     """
     A file that only begins like an archive is refused before anything is sent.
