@@ -4,10 +4,14 @@ Valid values for property tests.
 
 import datetime as dt
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from penstock.domain.model import Entry, Rate, RateUnit, Schedule
+
+#: How often a law of the domain is tried.  No deadline: a machine may be busy with other things.
+law = settings(max_examples=40, deadline=None)
 
 #: Typed from GSM 03.38, not taken from the code under test.
 GSM_LETTERS = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!#¤%&()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà 0123456789ABCXYZabcxyz\n\r'\""

@@ -5,7 +5,6 @@ From the elements of a fill to what is stored.
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import strategies
 
 from penstock.domain.errors import ItemCode
 from penstock.domain.filling import prepare
@@ -14,6 +13,7 @@ from penstock.domain.msisdn import parse_msisdn
 from penstock.domain.parts import MAX_PARTS, count_parts
 from penstock.domain.template import Template
 from penstock.domain.zones import zone_of
+from tests import strategies
 
 ZONE = "Europe/Moscow"
 TEXTS = [
@@ -42,6 +42,7 @@ def prepare_slowly(template: Template, entry: Entry, *, zoned: bool) -> tuple[ob
     return destination, values or None, count_parts(text), zone_of(destination, ZONE) if zoned else ""
 
 
+@strategies.law
 @given(st.sampled_from(TEXTS), st.lists(strategies.entries(), max_size=8), st.booleans())
 def test_every_element_is_stored_right_or_refused_with_its_reason(text, entries, zoned):
     """

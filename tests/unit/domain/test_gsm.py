@@ -4,9 +4,9 @@ The GSM alphabet against octets typed from GSM 03.38.
 
 import pytest
 from hypothesis import given
-from tests import strategies
 
 from penstock.domain import gsm
+from tests import strategies
 
 #: The table of 6.2.1, column by column, as on paper.
 COLUMNS = {
@@ -71,6 +71,7 @@ def test_other_characters_cannot_be_written(text):
     assert gsm.septets(text) is None
 
 
+@strategies.law
 @given(strategies.gsm_texts())
 def test_reading_is_the_opposite_of_writing(text):
     """
@@ -82,6 +83,7 @@ def test_reading_is_the_opposite_of_writing(text):
     assert gsm.septets(text) == len(octets)
 
 
+@strategies.law
 @given(strategies.texts())
 def test_count_and_encoding_agree_on_what_is_gsm(text):
     """
@@ -92,6 +94,7 @@ def test_count_and_encoding_agree_on_what_is_gsm(text):
     assert gsm.septets(text) == (None if octets is None else len(octets))
 
 
+@strategies.law
 @given(strategies.texts())
 def test_plain_texts_are_their_ascii(text):
     """

@@ -4,11 +4,12 @@ Destinations.
 
 import pytest
 from hypothesis import given
-from tests import strategies
 
 from penstock.domain.msisdn import parse_msisdn
+from tests import strategies
 
 
+@strategies.law
 @given(strategies.msisdns())
 def test_number_is_its_digits(text):
     """

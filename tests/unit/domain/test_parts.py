@@ -6,12 +6,13 @@ import itertools
 
 import pytest
 from hypothesis import given
-from tests import strategies
 
 from penstock.domain import gsm
 from penstock.domain.parts import Encoding, count_parts, split
+from tests import strategies
 
 
+@strategies.law
 @given(strategies.texts(700))
 def test_parts_rejoin_to_the_text(text):
     """
@@ -24,6 +25,7 @@ def test_parts_rejoin_to_the_text(text):
     assert count_parts(text) == len(parts)
 
 
+@strategies.law
 @given(strategies.texts(700))
 def test_parts_take_what_they_say(text):
     """
@@ -36,6 +38,7 @@ def test_parts_take_what_they_say(text):
             assert part.units * 2 == len(part.text.encode("utf-16-be"))
 
 
+@strategies.law
 @given(strategies.texts(700))
 def test_no_part_ends_too_soon(text):
     """

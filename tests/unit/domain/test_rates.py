@@ -6,22 +6,22 @@ import datetime as dt
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests import strategies
 
 from penstock.domain.model import Rate, RateUnit
 from penstock.domain.rates import burst, carry_over, grant, interval, ready_at
+from tests import strategies
 
 NOW = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 UNITS = {"d": dt.timedelta(days=1), "h": dt.timedelta(hours=1), "m": dt.timedelta(minutes=1)}
 
 
+@strategies.law
 @given(
     strategies.rates(),
     st.lists(st.tuples(st.floats(0, 1), st.sampled_from([1, 3, 50, 10**6])), min_size=1, max_size=60),
 )
-@settings(max_examples=60)
 def test_rate_is_never_exceeded(rate, asks):
     """
     In any period of one unit at most as many messages go as the rate says, however greedily it is asked.
@@ -40,6 +40,7 @@ def test_rate_is_never_exceeded(rate, asks):
         assert sum(count for _, count in grants[start:end]) <= rate.value
 
 
+@strategies.law
 @given(strategies.rates())
 def test_greedy_sender_loses_little(rate):
     """
@@ -50,6 +51,7 @@ def test_greedy_sender_loses_little(rate):
     assert rate.value * 0.99 - 1 <= per_unit <= rate.value
 
 
+@strategies.law
 @given(strategies.rates())
 def test_ready_means_one_may_go(rate):
     """
@@ -114,6 +116,7 @@ def test_lowered_rate_counts_the_last_message():
     assert ready_at(daily, next_at, NOW) == NOW + dt.timedelta(days=1)
 
 
+@strategies.law
 @given(strategies.rates(), strategies.rates())
 def test_rate_carried_back_is_the_same(old, new):
     """

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.slicing import cut, runs
+from tests import strategies
 
 SEQS = st.sets(st.integers(0, 60)).map(sorted)
 
 
+@strategies.law
 @given(SEQS)
 def test_runs_hold_the_same_numbers(seqs):
     """
@@ -23,6 +25,7 @@ def test_runs_hold_the_same_numbers(seqs):
     assert all(before[1] < after[0] for before, after in itertools.pairwise(found))
 
 
+@strategies.law
 @given(st.integers(0, 50), st.integers(0, 20), SEQS)
 def test_cut_leaves_the_other_numbers(first, length, without):
     """

@@ -5,11 +5,12 @@ Texts with placeholders.
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import strategies
 
 from penstock.domain.template import BadTemplate, Template
+from tests import strategies
 
 
+@strategies.law
 @given(strategies.template_pieces(), st.lists(strategies.texts(10), min_size=8, max_size=8))
 def test_rendering_replaces_placeholders_and_nothing_else(pieces, values):
     """
@@ -92,6 +93,7 @@ def test_values_are_written_as_people_write_them(value, text):
     assert Template.parse("{a}").values({"a": value, "other": "ignored"}) == [text]
 
 
+@strategies.law
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_written_numbers_read_back(value):
     """

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.uuids import message_uuid, parse_message_uuid, uuid_maker
+from tests import strategies
 
 DISPATCH_IDS = st.integers(0, 2**60 - 1)
 SEQS = st.integers(0, 2**31 - 1)
 
 
+@strategies.law
 @given(DISPATCH_IDS, SEQS)
 def test_uuid_names_its_message(dispatch_id, seq):
     """
@@ -26,6 +28,7 @@ def test_uuid_names_its_message(dispatch_id, seq):
     assert uuid_maker(dispatch_id)(seq) == text
 
 
+@strategies.law
 @given(DISPATCH_IDS, SEQS)
 def test_uuid_is_version_8(dispatch_id, seq):
     """
@@ -37,6 +40,7 @@ def test_uuid_is_version_8(dispatch_id, seq):
     assert str(read) == message_uuid(dispatch_id, seq)
 
 
+@strategies.law
 @given(DISPATCH_IDS, SEQS, st.integers(0, 35), st.sampled_from("0123456789abcdef"))
 def test_mistyped_uuid_names_nothing(dispatch_id, seq, position, digit):
     """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from penstock.domain.zones import zone_of
+from tests import strategies
 
 FALLBACK = "Europe/Moscow"
 PREFIXES = sorted(TIMEZONE_DATA)
@@ -42,6 +43,7 @@ def test_every_prefix_of_the_tables_has_its_zone():
     assert [zone_of(int(number), FALLBACK) for number in numbers] == [expected(number) for number in numbers]
 
 
+@strategies.law
 @given(st.integers(10**6, 10**15 - 1))
 def test_any_number_has_a_zone_that_exists(destination):
     """
