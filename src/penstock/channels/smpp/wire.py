@@ -49,6 +49,8 @@ class Wire:
         self._on_drained = on_drained
         self._unsent = b""
         self._unsent_is_gated = False
+        #: Nothing can be written any more; what was said to us may still be read.
+        self._is_broken = False
         self._tls: Tls | None = None
         #: Done when the connection is over; holds what broke it, if it broke.
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -65,11 +67,11 @@ class Wire:
     @property
     def is_writable(self) -> bool:
         """Whether all that was written is with the kernel, and the connection lives."""
-        return not self._unsent and not self.ended.done()
+        return not self._unsent and not self._is_broken and not self.ended.done()
 
     def write(self, data: bytes, *, gated: bool = False) -> bool:
-        """Write; False when *data* is gated and the gate is shut, then nothing of it was written."""
-        if self.ended.done():
+        """Write; False when nothing of gated *data* was written: the gate is shut, or the connection broken."""
+        if self._is_broken or self.ended.done():
             return not gated
         if gated and not self._gate():
             return False
@@ -84,8 +86,9 @@ class Wire:
             self._unsent_is_gated |= gated
         else:
             self._unsent, self._unsent_is_gated = data, gated
-            self._send(gate_seen=gate_seen)
-            if self._unsent and not self.ended.done():
+            if not self._send(gate_seen=gate_seen):
+                return not gated
+            if self._unsent:
                 self._loop.add_writer(self._socket, self._write_on)
         return True
 
@@ -110,36 +113,52 @@ class Wire:
         except Exception as error:  # noqa: BLE001 - handed on: the task that waits raises it
             self.end(error)
 
-    def _send(self, *, gate_seen: bool = False) -> None:
+    def _send(self, *, gate_seen: bool = False) -> bool:
+        """Offer what is unsent to the kernel; False when it took nothing and the connection is over."""
         if self._unsent_is_gated and not gate_seen and not self._gate():
             self.end(GateShut("the gate is shut and gated octets are not written yet"))
-            return
+            return False
         try:
             sent = self._socket.send(self._unsent)
         except (BlockingIOError, InterruptedError):
-            return
+            return True
         except OSError as error:
-            self.end(error)
-            return
+            self._unsent = b""
+            self._is_broken = True
+            self._loop.remove_writer(self._socket)
+            # Not from within: whoever writes is in the middle of its own bookkeeping.
+            self._loop.call_soon(self._break_off, error)
+            return False
         self._unsent = self._unsent[sent:] if sent < len(self._unsent) else b""
+        return True
 
     def _write_on(self) -> None:
-        self._send()
-        if not self._unsent and not self.ended.done():
+        if self._send() and not self._unsent:
             self._loop.remove_writer(self._socket)
             self.call(self._on_drained)
 
-    def _read(self) -> None:
+    def _break_off(self, error: OSError) -> None:
+        """Take the answers that came before the connection broke, then end it."""
+        while not self.ended.done() and self._read():
+            pass
+        self.end(error)
+
+    def _read(self) -> bool:
+        """Read once; False when there was nothing to read."""
         try:
             data = self._socket.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self.end(error)
-            return
+            return False
         if not data:
             self.end(PeerClosed("the other side closed the connection"))
-            return
+            return False
+        self._take(data)
+        return True
+
+    def _take(self, data: bytes) -> None:
         if self._tls is None:
             self.call(self._on_data, data)
             return
