@@ -2,7 +2,6 @@
 What every test gets: coroutine tests run on asyncio, and the network is closed but for loopback.
 """
 
-import inspect
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -17,17 +16,10 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark coroutine tests, so that none has to say it, and tell peer tests in the report."""
+    """Tell in the report which tests ran against a program that is not ours: CI counts them."""
     for item in items:
-        if isinstance(item, pytest.Function) and _is_coroutine(item.obj):
-            item.add_marker(pytest.mark.anyio)
         if item.get_closest_marker("peer"):
-            item.user_properties.append(("peer", "yes"))  # CI counts them in the report
-
-
-def _is_coroutine(test: object) -> bool:
-    inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
-    return inspect.iscoroutinefunction(inner)
+            item.user_properties.append(("peer", "yes"))
 
 
 def _is_local(address: object) -> bool:
