@@ -42,7 +42,7 @@ class Program:
             )
         try:
             line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
-            assert b" ready " in line, f"{arguments} said {line!r}\n{said.read_text(encoding='utf-8')[-4000:]}"
+            assert b" ready " in line, f"{arguments} said {line!r} and {_tail(said)}"
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -82,6 +82,10 @@ class Program:
             self.send(signal.SIGKILL)
             await self.wait()
             raise
+
+
+def _tail(said: Path) -> str:
+    return said.read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
 class Smsc:

@@ -42,7 +42,8 @@ class WireLog:
             *lines, self._tail = (self._tail + data).split(b"\n")
             for line in lines:
                 pdu = json.loads(line)
-                if pdu["command"] == "submit_sm":
+                # One that came after its connection was closed was not even looked at.
+                if pdu["command"] == "submit_sm" and "destination" in pdu:
                     self.submits.append(
                         Submit(
                             pdu["mono"], int(pdu["destination"]), pdu["answer"], pdu["connection"], pdu.get("part", 1)

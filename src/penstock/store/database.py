@@ -85,8 +85,18 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; every statement on it is a transaction of its own."""
         with translated_errors():
-            async with self._pool.acquire() as connection:
+            async with self._lend() as connection:
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Connection]:
+        connection = await self._pool.acquire()
+        try:
+            yield connection
+        finally:
+            # What was done is done, also when the connection breaks on its way back.
+            with contextlib.suppress(*UNREACHABLE):
+                await self._pool.release(connection)
 
     @contextlib.asynccontextmanager
     async def transaction(self, *, patience: float = 10.0) -> AsyncIterator[Connection]:
@@ -98,7 +108,7 @@ class Database:
         always means that it did not.
         """
         with translated_errors():
-            async with self._pool.acquire() as connection:
+            async with self._lend() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
@@ -111,8 +121,12 @@ class Database:
                 try:
                     await transaction.commit()
                 except UNREACHABLE as error:
-                    if mark is None or not await self._did_commit(mark, patience):
-                        raise StoreUnavailable from error
+                    broken = error
+                else:
+                    return
+            # Asked with the broken connection given back: others may be waiting for one to ask the same.
+            if mark is None or not await self._did_commit(mark, patience):
+                raise broken
 
     async def _did_commit(self, mark: str, patience: float) -> bool:
         """Ask what became of a transaction whose commit was not answered."""
@@ -120,7 +134,7 @@ class Database:
         deadline = asyncio.get_running_loop().time() + patience
         while True:
             try:
-                async with self._pool.acquire() as connection:
+                async with self._lend() as connection:
                     status = await connection.fetchval(*SQL.read_transaction(mark=mark))
                 if status != "in progress":
                     return bool(status == "committed")
