@@ -52,14 +52,20 @@ def _options() -> argparse.Namespace:
 
 async def _throughput(here: Stand, options: argparse.Namespace, table: Table) -> None:
     bulks = [await measures.bulk(here, options.size) for _ in range(options.runs)]
-    rates = [await measures.singles(here, options.singles, options.at_once) for _ in range(options.runs)]
+    posts = [await measures.singles(here, options.singles, options.at_once) for _ in range(options.runs)]
     size = f"{options.size:,} messages"
     table.add_row("fill, 1,000 a request", f"{_median(one.fill_rate for one in bulks):,.0f} msg/s", size)
     table.add_row(
         "send until all are delivered and recorded", f"{_median(one.send_rate for one in bulks):,.0f} msg/s", size
     )
-    table.add_row("single messages, durable", f"{_median(rates):,.0f} /s", f"{options.at_once} connections")
-    for what, used in (("fill", [one.fill_cpu for one in bulks]), ("send", [one.send_cpu for one in bulks])):
+    table.add_row(
+        "single messages, durable", f"{_median(one.rate for one in posts):,.0f} /s", f"{options.at_once} connections"
+    )
+    for what, used in (
+        ("fill", [one.fill_cpu for one in bulks]),
+        ("send", [one.send_cpu for one in bulks]),
+        ("single messages", [one.cpu for one in posts]),
+    ):
         names = sorted({name for one in used for name in one})
         seconds = {name: _median(one.get(name, 0.0) for one in used) for name in names}
         parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if value >= 0.05)

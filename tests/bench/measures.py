@@ -28,6 +28,13 @@ class Bulk(NamedTuple):
     send_cpu: dict[str, float]
 
 
+class Singles(NamedTuple):
+    """Messages posted one a request."""
+
+    rate: float  #: requests a second
+    cpu: dict[str, float]  #: seconds per million, by process
+
+
 class Stop(NamedTuple):
     """One stop."""
 
@@ -64,16 +71,16 @@ async def bulk(stand: Stand, size: int) -> Bulk:
     )  # fmt: skip
 
 
-async def singles(stand: Stand, count: int, connections: int) -> float:
-    """Post messages one a request on *connections* at once; return requests a second."""
+async def singles(stand: Stand, count: int, connections: int) -> Singles:
+    """Post messages one a request on *connections* at once, while they are sent too."""
     first = stand.destinations()
     requests = [_single(first + number, "SMS code 1234") for number in range(count)]
     pool = await Pool.open(stand.url, stand.key, connections)
-    began = time.monotonic()
+    before, began = _cpu(stand), time.monotonic()
     await pool.post_all("/api/v1/message", requests)
-    took = time.monotonic() - began
+    took, after = time.monotonic() - began, _cpu(stand)
     pool.close()
-    return count / took
+    return Singles(count / took, _per_million(before, after, count))
 
 
 async def stops(stand: Stand, count: int, size: int) -> list[Stop]:
