@@ -36,7 +36,7 @@ async def test_commits_are_durable_and_texts_unicode(tmp_path: Path):
             assert await ask(dsn, f"SELECT current_setting('{setting}')") == "on"
         assert await ask(dsn, "SELECT current_setting('listen_addresses')") == ""
         assert await ask(dsn, "SELECT upper('привет') || length('ё')") == "ПРИВЕТ1"
-        assert os.stat(tmp_path / "socket").st_mode & 0o777 == 0o700
+        assert (tmp_path / "socket").stat().st_mode & 0o777 == 0o700
     finally:
         await server.stop()
 
