@@ -15,8 +15,6 @@ from tests.channels.contract import is_open, running
 from tests.channels.ledger import Ledger, outgoing
 from tests.harness.waiting import until_true
 
-pytestmark = pytest.mark.anyio
-
 #: A text of three parts.
 LONG = "A" * 400
 

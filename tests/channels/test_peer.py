@@ -32,7 +32,7 @@ BEHAVIOURS = {
     "silent": {"isSilent": True},
 }
 
-pytestmark = [pytest.mark.peer, pytest.mark.anyio]
+pytestmark = pytest.mark.peer
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,6 @@ from tests.channels.contract import is_open, running
 from tests.channels.ledger import Ledger, outgoing
 from tests.harness.waiting import until_true
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def start(tmp_path) -> AsyncIterator:

@@ -11,8 +11,6 @@ import pytest
 from penstock.channels.smpp.wire import GateShut, Wire
 from tests.harness.waiting import until_true
 
-pytestmark = pytest.mark.anyio
-
 
 class Side:
     """Our side of a pair of sockets, and what is at the other."""

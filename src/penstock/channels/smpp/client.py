@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that we wait for the answer to an unbind.
 LEAVE_TIMEOUT = 1.0
+#: Seconds that a connection lives to be called good; others make the next pause longer.
+GOOD_SECONDS = 0.5
 #: Seconds between two looks at a rate: a high one is spent in small batches.
 SHORTEST_SLEEP = 0.005
 
@@ -169,13 +171,16 @@ class SmppLink:
         pause = Pause(random.Random())  # noqa: S311 - spreads reconnects, keeps no secret
         while not self._closing.is_set():
             connection = Connection(self._settings, command, self._gate, self, self._clock)
+            bound_at = float("inf")
             try:
                 await self._open(connection)
-                pause.reset()
+                bound_at = self._clock()
                 log.info("carrier_bound", carrier=self.carrier, bind=command.name.lower())
                 self._tell_room()
                 await connection.wait_ended()
             except OSError as error:
+                if self._clock() - bound_at >= GOOD_SECONDS:
+                    pause.reset()
                 self._log_end(command, error)
             finally:
                 connection.end()

@@ -1,6 +1,7 @@
 """What a carrier that is reached over SMPP is configured with."""
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -47,3 +48,12 @@ class SmppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     source_npi: Npi | None = None  #: absent: 0 for names, 1 for digits
     destination_ton: Ton = 1  #: 1: international
     destination_npi: Npi = 1  #: 1: ISDN, E.164
+
+    def __post_init__(self) -> None:
+        """Refuse a zone that does not exist before a receipt needs it."""
+        if self.dlr_time_zone:
+            try:
+                ZoneInfo(self.dlr_time_zone)
+            except (LookupError, ValueError, OSError) as error:
+                message = f"expected the name of a time zone as dlr_time_zone, not {self.dlr_time_zone!r}"
+                raise ValueError(message) from error
