@@ -20,7 +20,8 @@ setup: $(STAMP)  ## make .venv with the command .venv/bin/penstock
 
 $(STAMP):
 	@test -n "$(PYTHON)" || { echo "Penstock needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -c 'import sys; import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.made-of-*
@@ -57,9 +58,12 @@ peers:
 	fi
 
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --output-file
 
-lock: setup  ## write the lock files anew from pyproject.toml, with Python 3.11
+lock: setup  ## write the lock files anew from pyproject.toml; do it with Python 3.11
 	$(BIN)/python -m pip install --quiet pip-tools
-	env -u PIP_FIND_LINKS $(LOCK) --output-file requirements.lock pyproject.toml
-	env -u PIP_FIND_LINKS $(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	env -u PIP_FIND_LINKS $(LOCK) requirements.lock pyproject.toml
+	env -u PIP_FIND_LINKS $(LOCK) requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
+	@for lock in $(LOCKS); do \
+		{ echo "# Written by make lock."; cat $$lock; } > $$lock.new && mv $$lock.new $$lock; \
+	done
