@@ -20,7 +20,7 @@ setup: $(STAMP)  ## make .venv with the command .venv/bin/penstock
 
 $(STAMP):
 	@test -n "$(PYTHON)" || { echo "Penstock needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(BIN)/python -c 'import sys; import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
