@@ -17,6 +17,7 @@ _UNITS = {
 }
 #: A burst is this share of the rate: it costs as much of the throughput.
 _BURST_SHARE = 500
+_GATHER = dt.timedelta(milliseconds=100)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -48,9 +49,15 @@ def grant(rate: Rate, next_at: dt.datetime | None, now: dt.datetime, wanted: int
 
 
 def ready_at(rate: Rate, next_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-    """Return when the next message may go: *now*, or later."""
-    del rate
-    return now if next_at is None else max(now, next_at)
+    """
+    Return when it is worth to ask again: *now*, or later.
+
+    Where the rate has a burst, that is when a tenth of a second's worth of it can go at once, so
+    that a fast dispatch is not claimed from message by message.
+    """
+    if next_at is None or next_at + _GATHER <= now:
+        return now
+    return max(now, next_at + min(_GATHER, (burst(rate) - 1) * interval(rate)))
 
 
 def carry_over(old: Rate, new: Rate, next_at: dt.datetime) -> dt.datetime:

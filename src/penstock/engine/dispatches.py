@@ -18,6 +18,7 @@ from penstock.domain.model import (
     MessageLine,
     Rate,
 )
+from penstock.domain.rates import carry_over
 from penstock.domain.windows import first_opening
 from penstock.engine import once as only_once
 from penstock.engine.signals import WORK
@@ -71,7 +72,10 @@ class Dispatches:
             recipe = await self._lock(connection, caller, dispatch_id)
             if recipe.status in FINAL:
                 raise InappropriateStatus
-            await dispatches.set_rate(connection, dispatch_id, rate)
+            next_at = None
+            if rate is not None and recipe.rate is not None and recipe.rate_next_at is not None:
+                next_at = carry_over(recipe.rate, rate, recipe.rate_next_at)
+            await dispatches.set_rate(connection, dispatch_id, rate, next_at)
             await halts.notify(connection, WORK)
 
     async def find(self, caller: Caller, wanted: DispatchFilter) -> tuple[int, list[DispatchView]]:

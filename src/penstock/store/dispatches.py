@@ -26,6 +26,7 @@ class Recipe(NamedTuple):
     default_zone: str
     schedule: Schedule
     rate: Rate | None
+    rate_next_at: dt.datetime | None
     zones: tuple[str, ...]
     messages: int
     next_seq: int
@@ -90,12 +91,15 @@ async def resume(connection: Connection, dispatch_id: int, status: DispatchStatu
     await connection.execute(*SQL.resume_dispatch(status=status, wake_at=wake_at, dispatch_id=dispatch_id))
 
 
-async def set_rate(connection: Connection, dispatch_id: int, rate: Rate | None) -> None:
-    """Change the rate of a locked dispatch."""
+async def set_rate(
+    connection: Connection, dispatch_id: int, rate: Rate | None, rate_next_at: dt.datetime | None
+) -> None:
+    """Change the rate of a locked dispatch, and when by it the next message may go."""
     await connection.execute(
         *SQL.set_rate(
             rate_unit=None if rate is None else rate.unit,
             rate_value=None if rate is None else rate.value,
+            rate_next_at=rate_next_at,
             dispatch_id=dispatch_id,
         )
     )
@@ -167,6 +171,7 @@ def _recipe(row: asyncpg.Record, now: dt.datetime | None) -> Recipe:
         row["default_zone"],
         schedule_of(row),
         rate_of(row),
+        row["rate_next_at"],
         tuple(row["zones"]),
         row["messages"],
         row["next_seq"],

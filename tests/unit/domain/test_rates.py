@@ -53,15 +53,17 @@ def test_greedy_sender_loses_little(rate):
 
 @strategies.law
 @given(strategies.rates())
-def test_ready_means_one_may_go(rate):
+def test_ready_is_when_it_is_worth_to_ask(rate):
     """
-    At the instant at which it is ready a message may go, and none a microsecond before.
+    When a rate is ready a message may go: at the first instant, or with a burst up to 0.1 s later.
     """
     _, next_at = grant(rate, None, NOW, 10**9)
     at = ready_at(rate, next_at, NOW)
 
     assert grant(rate, next_at, at, 1)[0] == 1
-    assert grant(rate, next_at, at - dt.timedelta(microseconds=1), 1)[0] == 0
+    assert grant(rate, next_at, next_at - dt.timedelta(microseconds=1), 1)[0] == 0
+    assert next_at <= at <= next_at + dt.timedelta(milliseconds=100)
+    assert burst(rate) > 1 or at == next_at
 
 
 def test_first_grant_is_one_burst():

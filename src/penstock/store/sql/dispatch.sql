@@ -34,7 +34,7 @@ WHERE id = :dispatch_id AND status = 'paused';
 
 -- name: set_rate
 -- Change the rate of a dispatch; what was spent stays spent.
-UPDATE dispatch SET rate_unit = :rate_unit, rate_value = :rate_value,
+UPDATE dispatch SET rate_unit = :rate_unit, rate_value = :rate_value, rate_next_at = :rate_next_at,
     wake_at = CASE WHEN status = 'sending' AND wake_at < 'infinity' THEN '-infinity' ELSE wake_at END
 WHERE id = :dispatch_id;
 
