@@ -169,7 +169,13 @@ class Stage:
         self, *, rate: Rate | None = None, schedule: Schedule | None = None, content: str = "hello"
     ) -> int:
         """Create a dispatch."""
-        draft = DispatchDraft(
+        draft = self.draft(rate=rate, schedule=schedule, content=content)
+        return await self.dispatches.create(self.caller, draft, None)
+
+    @staticmethod
+    def draft(*, rate: Rate | None = None, schedule: Schedule | None = None, content: str = "hello") -> DispatchDraft:
+        """Return what a client asks for."""
+        return DispatchDraft(
             name="spring",
             channel_type="SMS",
             sender_name="shop",
@@ -177,7 +183,6 @@ class Stage:
             schedule=schedule or Schedule(use_local_time=False),
             rate=rate,
         )
-        return await self.dispatches.create(self.caller, draft, None)
 
     async def fill(self, dispatch_id: int, count: int) -> list[str | int]:
         """Put *count* messages into it."""

@@ -1,0 +1,138 @@
+"""What goes on by itself: beginnings, completions, lifetimes, the last receipts."""
+
+import datetime as dt
+
+from penstock.domain.lifecycle import DispatchStatus, SubmissionOutcome
+from penstock.domain.model import Counts, Schedule
+from penstock.domain.outcome import ReceiptStatus
+from penstock.engine.sweeper import Sweeper
+from penstock.store import facts, sweeps
+from penstock.store.facts import Stray
+from tests.harness.stage import LIFETIME, Stage, carrier_name
+
+
+def sweeper(stage: Stage) -> Sweeper:
+    """Return a sweeper whose rounds the test makes."""
+    return Sweeper(stage.database, stage.stops, lifetime=LIFETIME)
+
+
+async def moscow_now(stage: Stage) -> dt.datetime:
+    """Return the local time of the default zone."""
+    [(now,)] = await stage.fetch("SELECT date_trunc('second', now() AT TIME ZONE 'Europe/Moscow')")
+    assert isinstance(now, dt.datetime)
+    return now
+
+
+async def test_what_is_not_sent_by_its_completion_time_is_unsent(stage: Stage) -> None:
+    """At the completion time what was not claimed becomes unsent, what was handed over keeps its status."""
+    now = await moscow_now(stage)
+    schedule = Schedule(use_local_time=False, completion_time=now + dt.timedelta(hours=1))
+    dispatch_id = await stage.begin(50, schedule=schedule)
+    async with stage.sender() as sender:
+        await sender.send(20)
+        await stage.fetch("UPDATE dispatch SET completion_time = $1", now - dt.timedelta(seconds=1))
+        assert await sender.claim(10) == []
+        await sweeper(stage)._expire()
+
+    counts = (await stage.look(dispatch_id)).messages
+    assert counts == Counts(total=50, delivered=0, undelivered=0, unsent=30, sent=20, sending=0)
+    assert counts == await stage.facts_of(dispatch_id)
+    assert await stage.status(dispatch_id) is DispatchStatus.AWAITING
+    assert await stage.fetch("SELECT DISTINCT code::integer FROM receipt") == [(7062,)]
+
+
+async def test_a_pause_lasts_until_the_completion_time_at_most(stage: Stage) -> None:
+    """A dispatch that is still paused at its completion time ends by itself."""
+    now = await moscow_now(stage)
+    schedule = Schedule(use_local_time=False, completion_time=now + dt.timedelta(hours=1))
+    dispatch_id = await stage.begin(5, schedule=schedule)
+    await stage.stops.pause(stage.caller, dispatch_id)
+    await stage.fetch("UPDATE dispatch SET completion_time = $1", now - dt.timedelta(seconds=1))
+    await sweeper(stage)._expire()
+
+    assert await stage.status(dispatch_id) is DispatchStatus.DONE
+    assert (await stage.look(dispatch_id)).messages.unsent == 5
+
+
+async def test_a_scheduled_dispatch_begins_by_itself(stage: Stage) -> None:
+    """A dispatch waits for its time, and begins when it has come."""
+    now = await moscow_now(stage)
+    schedule = Schedule(use_local_time=False, send_time=now + dt.timedelta(hours=1))
+    dispatch_id = await stage.begin(5, schedule=schedule)
+    async with stage.sender() as sender:
+        await sweeper(stage)._wake()
+        assert await stage.status(dispatch_id) is DispatchStatus.SCHEDULED
+        assert await sender.claim(10) == []
+        await stage.fetch(
+            "UPDATE dispatch SET send_time = $1, wake_at = clock_timestamp() - interval '1 second'",
+            now - dt.timedelta(seconds=1),
+        )
+        await sweeper(stage)._wake()
+        assert await stage.status(dispatch_id) is DispatchStatus.SENDING
+        assert len(await sender.claim(10)) == 5
+
+
+async def test_a_dispatch_is_done_with_its_last_receipt(stage: Stage) -> None:
+    """A dispatch awaits the receipts of what it sent, and is done when the last has come."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender:
+        messages = await sender.send(10)
+        await sender.claim(1)
+        await sweeper(stage)._settle()
+        assert await stage.status(dispatch_id) is DispatchStatus.AWAITING
+        sender.receive(messages[:9], ReceiptStatus.DELIVERED)
+        await sender.record()
+        assert await stage.status(dispatch_id) is DispatchStatus.AWAITING
+        sender.receive(messages[9:], ReceiptStatus.UNDELIVERED)
+        await sender.record()
+        await sweeper(stage)._settle()
+
+    assert await stage.status(dispatch_id) is DispatchStatus.DONE
+
+
+async def test_receipts_that_never_come_end_with_the_lifetime(stage: Stage) -> None:
+    """Messages without a receipt become undelivered when their lifetime is over, those in doubt too."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender:
+        await sender.claim(10)
+        sender.answer(sender.write(7), SubmissionOutcome.ACCEPTED)
+        sender.answer(sender.write(3), SubmissionOutcome.IN_DOUBT)
+        await sender.record()
+        await sender.claim(1)
+        await sweeper(stage)._settle()
+        await stage.fetch("UPDATE dispatch SET settle_at = clock_timestamp()")
+        await sweeper(stage)._outlive()
+        await sweeper(stage)._settle()
+
+    assert await stage.status(dispatch_id) is DispatchStatus.DONE
+    counts = (await stage.look(dispatch_id)).messages
+    assert counts.undelivered == 10
+    assert counts == await stage.facts_of(dispatch_id)
+
+
+async def test_a_receipt_before_its_message_is_kept(stage: Stage) -> None:
+    """A receipt that comes to a sender before another has recorded the message finds it in the end, once."""
+    dispatch_id = await stage.begin(1)
+    async with stage.sender() as sender:
+        [message] = await sender.claim(1)
+        now = dt.datetime.now(dt.UTC)
+        stray = Stray(carrier_name(message), int(ReceiptStatus.DELIVERED), None, now)
+        async with stage.database.connection() as connection:
+            await facts.keep_strays(connection, sender.carrier_id, [stray, stray])
+        await sweeper(stage)._match_strays()
+        assert (await stage.look(dispatch_id)).messages.delivered == 0
+        sender.answer(sender.write(1), SubmissionOutcome.ACCEPTED)
+        await sender.record()
+        await sweeper(stage)._match_strays()
+
+    assert (await stage.look(dispatch_id)).messages.delivered == 1
+    assert await stage.fetch("SELECT 1 FROM stray_receipt") == []
+
+
+async def test_one_process_does_each_round(stage: Stage) -> None:
+    """Of many sweepers one at a time works."""
+    async with stage.database.connection() as connection:
+        await stage.fetch("UPDATE sweep SET next_at = '-infinity'")
+        rounds = [await sweeps.take_round(connection) for _ in range(5)]
+
+    assert sum(one is not None for one in rounds) == 1
