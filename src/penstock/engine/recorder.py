@@ -37,6 +37,8 @@ _Result = TypeVar("_Result")
 GATHER = 0.005
 #: Facts that are worth a transaction without a pause.
 FULL = 500
+#: Receipts that one transaction records.
+MOST_RECEIPTS = 1000
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Recorder:
         self._next = Batch()
         self._writing = Batch()
         self._touched: set[int] = set()
+        self._had_receipts = False
         self.written = asyncio.Event()  #: set after each transaction
 
     def add_submission(self, submission: Submission, held: Held, parts: int) -> None:
@@ -101,17 +104,34 @@ class Recorder:
         """Record for ever; raises LeaseLost when this sender was taken for dead."""
         while True:
             await self._wait()
-            self._wanted.clear()
-            self._hurry.clear()
-            await self._look_up()
-            batch, self._next = self._next, Batch()
-            batch.ended, self._outbox.ended = self._outbox.ended, []
+            batch = await self._gather()
             self._writing = batch
             if batch:
                 await self._write(batch)
             self._writing = Batch()
             self.written.set()
             self.written.clear()
+
+    async def _gather(self) -> Batch:
+        """
+        Take what the next transaction records.
+
+        Receipts go with it up to a number, so that no transaction lasts long; while somebody waits
+        for outcomes they go with every other one.
+        """
+        urgent = self._hurry.is_set()
+        self._wanted.clear()
+        self._hurry.clear()
+        most = 0 if urgent and self._had_receipts else MOST_RECEIPTS
+        if most:
+            await self._look_up()
+        batch, self._next = self._next, Batch()
+        batch.ended, self._outbox.ended = self._outbox.ended, []
+        batch.receipts, self._next.receipts = batch.receipts[:most], batch.receipts[most:]
+        self._had_receipts = bool(batch.receipts)
+        if self._next.receipts:
+            self._wanted.set()
+        return batch
 
     async def _wait(self) -> None:
         # Receipts that wait for their message are looked at now and then.
@@ -242,7 +262,8 @@ class Recorder:
         """Move on the dispatches that this batch may have completed; what is missed the sweeper finds."""
         self._touched |= {held.dispatch_id for held in batch.ended}
         self._touched |= {matched.fact.dispatch_id for matched in batch.receipts}
-        if self._next.submissions and len(self._touched) < 50:  # noqa: PLR2004 - busy: together with the next batches
+        is_busy = self._hurry.is_set() or bool(self._next.submissions)
+        if is_busy and len(self._touched) < 50:  # noqa: PLR2004 - together with the next batches
             return
         touched, self._touched = self._touched, set()
         try:

@@ -110,7 +110,7 @@ class Stops:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(sure=False) as connection:
             status = await dispatches.lock(connection, caller.account_id, dispatch_id)
             if status is None:
                 raise DispatchNotFound(dispatch_id)
@@ -145,31 +145,38 @@ class Stops:
         """Finish a halt if no living sender holds a claim; tells whether it is finished, by whomever."""
         try:
             return await self._try_to_finish(dispatch_id)
-        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError) as error:
-            # A sender that was taken for dead was just recording: look again.
+        except asyncpg.LockNotAvailableError as error:
+            await self._cut_dead(dispatch_id)
             log.warning("halt_tries_again", dispatch_id=dispatch_id, error=repr(error))
-            return False
+        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError) as error:
+            # A sender that was taken for dead was just recording.
+            log.warning("halt_tries_again", dispatch_id=dispatch_id, error=repr(error))
+        return False
 
-    async def _try_to_finish(self, dispatch_id: int) -> bool:
+    async def _cut_dead(self, dispatch_id: int) -> None:
+        """Take the locks from senders whose lease has run out: a frozen one keeps them otherwise."""
         async with self._database.connection() as connection:
             claimants = await leases.find_claimants(connection, dispatch_id)
-            if any(not claimant.is_over for claimant in claimants):
-                return False
-            if claimants:
-                # A frozen process may hold locks on what it claimed.
-                ids = [claimant.sender_id for claimant in claimants]
-                dead = await leases.fence_off(connection, ids)
-                await leases.cut_sessions(connection, dead)
-        async with self._database.transaction() as connection:
+            over = [claimant.sender_id for claimant in claimants if claimant.is_over]
+            if over:
+                await leases.cut_sessions(connection, await leases.fence_off(connection, over))
+
+    async def _try_to_finish(self, dispatch_id: int) -> bool:
+        dead: list[int] = []
+        async with self._database.transaction(sure=False) as connection:
             await halts.limit_waiting(connection)
             halting = await halts.lock(connection, dispatch_id)
             if halting is None or halting.status != DispatchStatus.CHANGING:
                 return True
             claimants = await leases.find_claimants(connection, dispatch_id)
-            dead = await leases.fence_off(connection, [claimant.sender_id for claimant in claimants])
-            if len(dead) < len(claimants):
+            if any(not claimant.is_over for claimant in claimants):
                 return False
-            if dead:
+            if claimants:
+                dead = await leases.fence_off(connection, [claimant.sender_id for claimant in claimants])
+                if len(dead) < len(claimants):
+                    return False
+                # Frozen ones may hold locks on what they claimed.
+                await leases.cut_sessions(connection, dead)
                 await leases.doubt(connection, dispatch_id, dead)
             stopped = halting.changing_to == DispatchStatus.STOPPED
             await halts.finish(connection, dispatch_id, stopped=stopped, lifetime=self._lifetime)

@@ -70,6 +70,7 @@ class Database:
                 max_size=size,
                 timeout=10,
                 command_timeout=60,
+                reset=_leave_as_it_is,
                 server_settings={"application_name": name, "idle_in_transaction_session_timeout": "1000"},
             )
         return cls(pool, dsn)
@@ -99,13 +100,14 @@ class Database:
                 await self._pool.release(connection)
 
     @contextlib.asynccontextmanager
-    async def transaction(self, *, patience: float = 10.0) -> AsyncIterator[Connection]:
+    async def transaction(self, *, patience: float = 10.0, sure: bool = True) -> AsyncIterator[Connection]:
         """
         Lend a connection inside a transaction that commits when the block ends well.
 
         When the connection breaks during the commit, the database is asked what became of it, for up
         to *patience* seconds: so a block that ends well did commit, and StoreUnavailable nearly
-        always means that it did not.
+        always means that it did not.  Where the caller looks for itself, *sure* is false: that saves
+        a round trip, and StoreUnavailable leaves open whether it did.
         """
         with translated_errors():
             async with self._lend() as connection:
@@ -113,7 +115,7 @@ class Database:
                 await transaction.start()
                 try:
                     yield connection
-                    mark = await connection.fetchval(*SQL.mark_transaction())
+                    mark = await connection.fetchval(*SQL.mark_transaction()) if sure else None
                 except BaseException:
                     with contextlib.suppress(*UNREACHABLE):
                         await transaction.rollback()
@@ -167,6 +169,10 @@ class Database:
             finally:
                 connection.terminate()
             log.warning("listener_lost")
+
+
+async def _leave_as_it_is(_: object) -> None:
+    """Spare the statements that would reset a session: nothing here changes one, and they cost a round trip."""
 
 
 def _setter(event: asyncio.Event) -> Callable[[object], None]:
