@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 _SOCKET = ".s.PGSQL.5432"
+_COMMIT = b"COMMIT;"
 _COMMITTED = b"COMMIT\0"
 _FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 #: ErrorResponse (PostgreSQL protocol 3.0, message formats): what a server says that is shutting down.
@@ -21,6 +22,7 @@ class Cut(enum.Enum):
     """What becomes of a connection whose transaction has just committed."""
 
     UNANSWERED = enum.auto()  #: it breaks before the answer
+    FORGOTTEN = enum.auto()  #: it never reaches the server, which rolls back
     ANSWERED = enum.auto()  #: the answer comes, and right behind it the server's last words
 
 
@@ -36,12 +38,19 @@ class CuttingProxy:
         """Break the connections of the next commits."""
         self._cuts += cuts
 
+    def _take_cut(self) -> Cut:
+        self.made += 1
+        return self._cuts.pop(0)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Stand between a client and the server."""
         server_reader, server_writer = await asyncio.open_unix_connection(self._target)
         back = asyncio.create_task(self._answer(server_reader, writer))
         try:
             while data := await reader.read(65_536):
+                if _COMMIT in data and self._cuts[:1] == [Cut.FORGOTTEN]:
+                    self._take_cut()
+                    return
                 server_writer.write(data)
         except ConnectionError:
             pass
@@ -55,9 +64,7 @@ class CuttingProxy:
             if not (self._cuts and _COMMITTED in data):
                 writer.write(data)
                 continue
-            cut = self._cuts.pop(0)
-            self.made += 1
-            if cut is Cut.ANSWERED:
+            if self._take_cut() is Cut.ANSWERED:
                 # The connection stays open for a while, as that of a server that is shutting down does.
                 writer.write(data + _FATAL)
                 await server_reader.read()

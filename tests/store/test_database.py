@@ -36,7 +36,7 @@ async def names(database: Database) -> list[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("how", Cut)
+@pytest.mark.parametrize("how", [Cut.UNANSWERED, Cut.ANSWERED])
 async def test_a_commit_that_breaks_has_still_committed(
     cut: tuple[CuttingProxy, Database], database: Database, how: Cut
 ) -> None:
@@ -86,3 +86,18 @@ async def test_a_transaction_left_open_by_a_frozen_process_is_unreachable(databa
 
     with pytest.raises(StoreUnavailable):
         await freeze()
+
+
+async def test_a_commit_that_was_lost_is_not_taken_for_another_one(
+    cut: tuple[CuttingProxy, Database], database: Database
+) -> None:
+    """When the server forgot the transaction in a crash, its id, given out again, says nothing."""
+    proxy, through = cut
+    await note(through, "before")
+    proxy.cut_next_commits(Cut.FORGOTTEN)
+    with pytest.raises(StoreUnavailable):
+        await note(through, "main")
+    await note(through, "after")
+
+    assert proxy.made == 1
+    assert await names(database) == ["after", "before"]

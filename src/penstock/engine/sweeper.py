@@ -117,3 +117,4 @@ class Sweeper:
         async with self._database.connection() as connection:
             await sweeps.drop_answers(connection)
             await sweeps.make_partitions(connection)
+        await self._database.forget_marks()

@@ -4,6 +4,8 @@ Connections to PostgreSQL, and the one place where its errors become ours.
 
 import asyncio
 import contextlib
+import itertools
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeAlias
 
@@ -54,6 +56,11 @@ class Database:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
         self._pool = pool
         self.dsn = dsn
+        # Where transactions note that they have committed: one place for each that is open at once.
+        self._owner = uuid.uuid4()
+        self._slots: list[int] = []
+        self._slots_made = itertools.count()
+        self._numbers = itertools.count(1)
 
     @classmethod
     async def connect(cls, dsn: str, *, size: int = 8, name: str = "penstock") -> "Database":
@@ -109,13 +116,16 @@ class Database:
         always means that it did not.  Where the caller looks for itself, *sure* is false: that saves
         a round trip, and StoreUnavailable leaves open whether it did.
         """
-        with translated_errors():
+        number = next(self._numbers)
+        with translated_errors(), contextlib.ExitStack() as held:
             async with self._lend() as connection:
+                slot = held.enter_context(self._place())
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
                     yield connection
-                    mark = await connection.fetchval(*SQL.mark_transaction()) if sure else None
+                    mark = SQL.mark_transaction(owner=self._owner, slot=slot, number=number)
+                    marked = sure and await connection.fetchval(*mark) is not None
                 except BaseException:
                     with contextlib.suppress(*UNREACHABLE):
                         await transaction.rollback()
@@ -127,23 +137,35 @@ class Database:
                 else:
                     return
             # Asked with the broken connection given back: others may be waiting for one to ask the same.
-            if mark is None or not await self._did_commit(mark, patience):
+            if not marked or not await self._did_commit(slot, number, patience):
                 raise broken
 
-    async def _did_commit(self, mark: str, patience: float) -> bool:
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[int]:
+        slot = self._slots.pop() if self._slots else next(self._slots_made)
+        try:
+            yield slot
+        finally:
+            self._slots.append(slot)
+
+    async def _did_commit(self, slot: int, number: int, patience: float) -> bool:
         """Ask what became of a transaction whose commit was not answered."""
-        log.warning("commit_unanswered", transaction=mark)
+        log.warning("commit_unanswered", number=number)
         deadline = asyncio.get_running_loop().time() + patience
         while True:
             try:
                 async with self._lend() as connection:
-                    status = await connection.fetchval(*SQL.read_transaction(mark=mark))
-                if status != "in progress":
-                    return bool(status == "committed")
+                    last = await connection.fetchval(*SQL.read_mark(owner=self._owner, slot=slot))
+                return bool(last == number)
             except UNREACHABLE:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
             await asyncio.sleep(0.1)
+
+    async def forget_marks(self) -> None:
+        """Delete the notes that transactions of processes which are gone have left."""
+        async with self.connection() as connection:
+            await connection.execute(*SQL.drop_marks())
 
     async def listen(self, heard: Callable[[str], None], *, connected: Callable[[], Awaitable[None]]) -> None:
         """

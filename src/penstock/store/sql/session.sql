@@ -1,9 +1,18 @@
 -- Transactions as such.
 
 -- name: mark_transaction
--- Read the id of a transaction that has written something.
-SELECT pg_current_xact_id_if_assigned()::text;
+-- Note the number of a transaction that has written something, in a place that no other uses now.
+INSERT INTO commit_mark AS mark (owner, slot, number)
+SELECT :owner::uuid, :slot::smallint, :number::bigint WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+ON CONFLICT (owner, slot) DO UPDATE SET number = EXCLUDED.number, noted_at = clock_timestamp()
+RETURNING number;
 
--- name: read_transaction
--- Tell what became of a transaction: committed, aborted or in progress.
-SELECT pg_xact_status(:mark::text::xid8);
+-- name: read_mark
+-- Read the number of the last transaction that has committed here; waits for one that is just committing.
+INSERT INTO commit_mark AS mark (owner, slot, number) VALUES (:owner, :slot, 0)
+ON CONFLICT (owner, slot) DO UPDATE SET number = mark.number
+RETURNING number;
+
+-- name: drop_marks
+-- Forget the marks of processes that are gone.
+DELETE FROM commit_mark WHERE noted_at < clock_timestamp() - interval '1 day';
