@@ -106,8 +106,8 @@ async def test_a_pause_keeps_the_promise_and_resume_sends_the_rest(tmp_path: Pat
             await smsc.log.wait_for(dispatch.numbers, share)
             answer = await serve.client.ask("POST", f"/api/penstock/v1/dispatch/{dispatch.id}/pause")
             assert answer.status == 200
-            before = await serve.client.counts(dispatch.id)
-            await until_true(lambda: len(smsc.log.of(dispatch.numbers)) >= 5_000 - before["sending"], what="the log")
+            left = (await serve.client.counts(dispatch.id))["sending"]
+            await smsc.log.wait_for(dispatch.numbers, 5_000 - left)
             again = await serve.client.ask("POST", f"/api/penstock/v1/dispatch/{dispatch.id}/resume")
             assert again.status == 200
             pauses.append((answer.read_at, again.read_at))
