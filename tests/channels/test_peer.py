@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 
 from penstock.channels.smpp.client import SmppLink
 from penstock.channels.smpp.settings import SmppSettings
@@ -21,7 +22,6 @@ from tests.channels.ledger import Ledger, outgoing
 from tests.harness.waiting import until_true
 
 PEER = Path(__file__).parent / "peer"
-TLS = Path(__file__).parent / "tls"
 #: Ten thousand messages come as one line.
 LONGEST_LINE = 64 * 1024 * 1024
 
@@ -185,13 +185,25 @@ async def test_every_form_of_a_receipt_is_understood(start, form):
     assert {receipt.carrier_message_id for receipt in ledger.receipts} == set(ledger.accepted)
 
 
-async def test_tls_is_understood(start):
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """Make a certificate for the carrier, and the authority that signed it."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    files = {name: str(folder / f"{name}.pem") for name in ("key", "cert", "authority")}
+    certificate = authority.issue_cert("smsc.test")
+    certificate.private_key_pem.write_to_path(files["key"])
+    certificate.cert_chain_pems[0].write_to_path(files["cert"])
+    authority.cert_pem.write_to_path(files["authority"])
+    return files
+
+
+async def test_tls_is_understood(start, tls):
     """
     The same over TLS, with the carrier's certificate checked.
     """
-    tls = {"key": str(TLS / "key.pem"), "cert": str(TLS / "cert.pem")}
     carrier, ledger = await start(tls=tls), Ledger()
-    settings = SmppSettings(port=carrier.port, tls=True, tls_ca=tls["cert"], tls_server_name="smsc.test")
+    settings = SmppSettings(port=carrier.port, tls=True, tls_ca=tls["authority"], tls_server_name="smsc.test")
     ledger.send(outgoing(seq) for seq in range(1_000))
 
     async with running(SmppLink(settings, "main", is_open, ledger)):
@@ -200,13 +212,12 @@ async def test_tls_is_understood(start):
     assert ledger.kinds == ["Accepted"] * 1_000
 
 
-async def test_a_certificate_of_another_name_is_refused(start):
+async def test_a_certificate_of_another_name_is_refused(start, tls):
     """
     Nothing is said to a carrier whose certificate is not the one expected.
     """
-    tls = {"key": str(TLS / "key.pem"), "cert": str(TLS / "cert.pem")}
     carrier, ledger = await start(tls=tls), Ledger()
-    settings = SmppSettings(port=carrier.port, tls=True, tls_ca=tls["cert"], tls_server_name="other.test")
+    settings = SmppSettings(port=carrier.port, tls=True, tls_ca=tls["authority"], tls_server_name="other.test")
     link = SmppLink(settings, "main", is_open, ledger)
 
     async with running(link):
