@@ -1,5 +1,5 @@
 """
-The one place where what went wrong becomes an answer: API.md section 2.
+The one place where what went wrong becomes an answer of the Direct API.
 """
 
 import secrets

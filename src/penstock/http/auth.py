@@ -1,5 +1,5 @@
 """
-API keys in the ``Authorization`` header: API.md section 1.
+API keys in the ``Authorization`` header, as the Direct API has them.
 """
 
 import base64

@@ -15,11 +15,11 @@ from penstock.domain.template import BadTemplate, Template
 from penstock.domain.windows import check_schedule
 from penstock.http.bodies import DispatchBody, Entries, MessageBodies, MessageBody, RateBody, Sending
 
-#: API.md section 9.
+#: The channels of the Direct API.
 CHANNELS = ("SMS", "VIBER", "WHATSAPP", "VK", "TELEGRAM", "FLASHCALL", "VOICECODE", "TEXT_TO_SPEECH")
 #: The channels that a carrier can serve by now; a known channel without one refuses the whole request.
 SERVED = frozenset({"SMS"})
-#: API.md section 8; an event that a channel never has is accepted and never comes.
+#: The events of its callbacks; one that a channel never has is accepted and never comes.
 EVENTS = ("delivered", "sent", "read", "price", "click")
 
 MAX_ELEMENTS = 1000

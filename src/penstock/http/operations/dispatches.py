@@ -1,5 +1,5 @@
 """
-Dispatches as the Direct API has them: API.md section 3.
+Dispatches as the Direct API has them.
 """
 
 import datetime as dt

@@ -1,5 +1,5 @@
 """
-Single messages as the Direct API has them: API.md section 4, for SMS.
+Single messages as the Direct API has them, for SMS.
 """
 
 import datetime as dt

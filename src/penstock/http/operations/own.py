@@ -1,5 +1,5 @@
 """
-Our own surface beside the compatible one: API.md section 11.
+Our own surface beside the compatible one, under a prefix of its own.
 """
 
 import csv
