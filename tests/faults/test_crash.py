@@ -15,13 +15,15 @@ from tests.harness.wirelog import after, duplicates
 
 CLAIM_LIMIT = 300
 CONNECTIONS = 2
+#: Some 1,250 messages a second and connection: a dispatch lasts long enough to be hit in its middle.
+WINDOW, LATENCY = 50, "20-60"
 
 
 async def test_a_sender_is_killed(tmp_path: Path) -> None:
     """When a sender is killed while sending, the rest is sent by others, nothing twice, little is in doubt."""
     async with (
-        running_smsc(tmp_path, "--latency", "5-30") as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, claim_limit=CLAIM_LIMIT) as serve,
+        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
+        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
     ):
         dispatch = await serve.client.begin(12_000)
         await smsc.log.wait_for(dispatch.numbers, 2_000)
@@ -35,8 +37,10 @@ async def test_the_only_sender_is_killed_again_and_again(tmp_path: Path) -> None
     """When the only sender is killed, another one takes its place and goes on, as often as it takes."""
     kills = 3
     async with (
-        running_smsc(tmp_path, "--latency", "5-30") as smsc,
-        running_serve(tmp_path, smsc.port, senders=1, connections=CONNECTIONS, claim_limit=CLAIM_LIMIT) as serve,
+        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
+        running_serve(
+            tmp_path, smsc.port, senders=1, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT
+        ) as serve,
     ):
         dispatch = await serve.client.begin(9_000)
         for kill in range(1, kills + 1):
@@ -50,8 +54,8 @@ async def test_the_only_sender_is_killed_again_and_again(tmp_path: Path) -> None
 async def test_a_sender_is_killed_before_a_stop(tmp_path: Path) -> None:
     """A stop after the death of a sender is as quick and as exact as ever."""
     async with (
-        running_smsc(tmp_path, "--latency", "5-30") as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, claim_limit=CLAIM_LIMIT) as serve,
+        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
+        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
     ):
         dispatch = await serve.client.begin(12_000)
         await smsc.log.wait_for(dispatch.numbers, 2_000)
@@ -113,13 +117,13 @@ async def test_what_a_fill_answered_is_there(tmp_path: Path) -> None:
 
 async def test_the_supervisor_is_killed(tmp_path: Path) -> None:
     """When the supervisor is killed, its children finish what they have begun and leave nothing in doubt."""
-    async with running_smsc(tmp_path, "--latency", "5-30") as smsc:
-        async with running_serve(tmp_path, smsc.port) as serve:
+    async with running_smsc(tmp_path, "--latency", LATENCY) as smsc:
+        async with running_serve(tmp_path, smsc.port, window=WINDOW) as serve:
             dispatch = await serve.client.begin(8_000)
             await smsc.log.wait_for(dispatch.numbers, 1_000)
             serve.program.send(signal.SIGKILL)
             await serve.program.wait()
             died_at = time.monotonic()
-        async with running_serve(tmp_path, smsc.port) as serve:
+        async with running_serve(tmp_path, smsc.port, window=WINDOW) as serve:
             assert await check_sent(serve.client, smsc.log, dispatch, most_in_doubt=0) == 0
             assert after(smsc.log.of(dispatch.numbers), died_at)

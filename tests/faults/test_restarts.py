@@ -12,14 +12,17 @@ from tests.harness.accounting import check_sent, check_stopped
 from tests.harness.programs import running_serve, running_smsc
 from tests.harness.waiting import until_true
 
+#: Some 1,250 messages a second and connection: a dispatch lasts long enough to be hit in its middle.
+WINDOW, LATENCY = 50, "20-60"
+
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 async def test_postgres_restarts(tmp_path: Path, how: signal.Signals) -> None:
     """When PostgreSQL ends in the middle, sending goes on by itself: nothing twice, nothing lost, nothing in doubt."""
     async with (
-        running_smsc(tmp_path, "--latency", "5-30") as smsc,
-        running_serve(tmp_path, smsc.port) as serve,
+        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
+        running_serve(tmp_path, smsc.port, window=WINDOW) as serve,
     ):
         dispatch = await serve.client.begin(8_000)
         await smsc.log.wait_for(dispatch.numbers, 1_000)
@@ -49,8 +52,8 @@ async def test_postgres_restarts_in_the_middle_of_a_stop(tmp_path: Path) -> None
 
 async def test_serve_is_ended_and_started_again(tmp_path: Path) -> None:
     """SIGTERM while sending: exit code 0 and nothing in doubt; started again, the rest is sent once."""
-    async with running_smsc(tmp_path, "--latency", "5-30") as smsc:
-        async with running_serve(tmp_path, smsc.port) as serve:
+    async with running_smsc(tmp_path, "--latency", LATENCY) as smsc:
+        async with running_serve(tmp_path, smsc.port, window=WINDOW) as serve:
             dispatch = await serve.client.begin(9_000)
             for sent in (1_000, 2_000):
                 await smsc.log.wait_for(dispatch.numbers, sent)
@@ -58,5 +61,5 @@ async def test_serve_is_ended_and_started_again(tmp_path: Path) -> None:
             assert "Traceback" not in serve.program.said
         sent_first = len(smsc.log.of(dispatch.numbers))
         assert sent_first < 9_000
-        async with running_serve(tmp_path, smsc.port) as serve:
+        async with running_serve(tmp_path, smsc.port, window=WINDOW) as serve:
             assert await check_sent(serve.client, smsc.log, dispatch, most_in_doubt=0) == 0

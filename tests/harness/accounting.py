@@ -18,9 +18,10 @@ async def check_sent(client: Client, log: WireLog, dispatch: Dispatch, *, most_i
     """
     await wait_until_sent(client, dispatch)
     lines = await client.lines(dispatch.id)
+    doubted = {int(line["destination"]) for line in lines if line.get("errorCode") == 7064}
+    await log.wait_to_show(set(dispatch.numbers) - doubted)
     submits = log.of(dispatch.numbers)
     taken = {one.destination for one in submits if one.answer == "accepted"}
-    doubted = {int(line["destination"]) for line in lines if line.get("errorCode") == 7064}
 
     assert duplicates(submits) == []
     assert sorted(int(line["destination"]) for line in lines) == list(dispatch.numbers)
@@ -42,10 +43,11 @@ async def check_stopped(
     receipt = await client.receipt(dispatch.id)
     counts = receipt["counts"]
     lines = {int(line["destination"]): line for line in await client.lines(dispatch.id)}
-    submits = log.of(dispatch.numbers)
-    seen = {one.destination for one in submits}
     doubted = {number for number, line in lines.items() if line.get("errorCode") == 7064}
     unsent = {number for number, line in lines.items() if line.get("errorCode") == 7063}
+    await log.wait_to_show(set(dispatch.numbers) - unsent - doubted)
+    submits = log.of(dispatch.numbers)
+    seen = {one.destination for one in submits}
 
     assert after(submits, instant) == []
     assert duplicates(submits) == []

@@ -59,6 +59,10 @@ class WireLog:
         """Wait until *count* messages to these destinations have come."""
         await until_true(lambda: len(self.of(numbers)) >= count, what=f"{count} messages on the wire", seconds=seconds)
 
+    async def wait_to_show(self, numbers: set[int]) -> None:
+        """Wait until the log, which is written a little later, shows all these destinations."""
+        await until_true(lambda: numbers <= {one.destination for one in self.read()}, what="the wire log", seconds=5)
+
 
 def duplicates(submits: list[Submit]) -> list[int]:
     """Return the destinations that were submitted more than once."""
