@@ -23,6 +23,7 @@ from penstock.channels.smpp.simulator import Simulator
 from penstock.channels.smpp.simulator_settings import SimulatorSettings
 from penstock.config import Settings
 from penstock.domain.errors import StoreUnavailable
+from penstock.engine.lease import LeaseLost
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +116,9 @@ def main() -> int:
     except* StoreUnavailable as errors:
         # It is what it says; where in our code it was met is of no interest.
         log.error("store_unavailable", error=repr(errors.exceptions[0].__cause__))  # noqa: TRY400
+        code = 1
+    except* LeaseLost:
+        # Said where it was met; another sender goes on with the rest.
         code = 1
     return code
 

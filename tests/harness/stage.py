@@ -113,6 +113,10 @@ class Player:
             if self._recording.done():
                 await self._recording
 
+    async def tell_late(self) -> int:
+        """Do what a sender does last when it was taken for dead."""
+        return await self._recorder.tell_late()
+
     async def send(self, most: int) -> list[Outgoing]:
         """Claim, write and record as accepted up to *most* messages."""
         messages = await self.claim(most)

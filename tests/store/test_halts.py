@@ -148,8 +148,23 @@ async def test_writing_after_a_stop_is_told(stage: Stage) -> None:
         sender.answer(written, SubmissionOutcome.ACCEPTED)
         with pytest.raises(LeaseLost):
             await sender.record()
+        assert await sender.tell_late() == 4
 
     assert (await stage.stops.receipt(stage.caller, dispatch_id)).late == 4
+
+
+async def test_a_pause_does_not_join_a_stop(stage: Stage) -> None:
+    """Who asks for a pause while a stop is under way hears that it cannot be had."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender:
+        await sender.claim(2)
+        written = sender.write(2)
+        stop = await stop_heard_by(stage, dispatch_id, sender)
+        with pytest.raises(InappropriateStatus):
+            await stage.stops.pause(stage.caller, dispatch_id)
+        sender.answer(written, SubmissionOutcome.ACCEPTED)
+        await sender.record()
+        await stop
 
 
 async def test_calls_to_stop_join(stage: Stage) -> None:

@@ -198,7 +198,9 @@ class Recorder:
             if mine:
                 kept = await facts.lock_claims(connection, self._lease.sender_id, sorted(mine))
                 if len(kept) < len(mine):
-                    await self._give_up(batch, kept)
+                    # Some were taken over: what they held is in doubt, and recorded so.
+                    self._lease.shut()
+                    raise LeaseLost(self._lease.name)
             if batch.submissions:
                 await facts.copy_submissions(connection, batch.submissions)
                 self._count_submissions(batch, tallies)
@@ -244,19 +246,12 @@ class Recorder:
                 count = tallies.of(key[0], matched.carrier_id)
                 facts.count_receipt(count, matched.fact.status, matched.parts)
 
-    async def _give_up(self, batch: Batch, kept: set[tuple[int, int]]) -> None:
-        """Some claims were taken over: say what was written after a stop took effect, and end."""
-        self._lease.shut()
-        lost = {held for held in (*batch.held, *batch.ended) if held.key not in kept}
-        writes = [
-            (held.dispatch_id, self._lease.instant(at), count)
-            for held in lost | self._outbox.held
-            for at, count in held.writes
-        ]
+    async def tell_late(self) -> int:
+        """Record how much this sender, which lost its lease, had written after a stop took effect."""
+        held = {*self._outbox.held, *self._outbox.ended, *self._writing.ended, *self._writing.held}
+        writes = [(one.dispatch_id, self._lease.instant(at), count) for one in held for at, count in one.writes]
         async with self._database.transaction() as connection:
-            late = await sweeps.note_late(connection, self._lease.sender_id, writes)
-        log.error("lease_lost", sender=self._lease.name, claims=len(lost), late=late)
-        raise LeaseLost(self._lease.name)
+            return await sweeps.note_late(connection, self._lease.sender_id, writes)
 
     async def _settle(self, batch: Batch) -> None:
         """Move on the dispatches that this batch may have completed; what is missed the sweeper finds."""

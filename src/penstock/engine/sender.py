@@ -18,7 +18,7 @@ from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.domain.model import Priority
 from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing, Receipt, Rejected, Throttled
 from penstock.engine.claimer import Claimer
-from penstock.engine.lease import Lease, clock
+from penstock.engine.lease import Lease, LeaseLost, clock
 from penstock.engine.outbox import Held, Outbox
 from penstock.engine.receipts import Delivery, ReceiptBook
 from penstock.engine.recorder import Recorder
@@ -90,7 +90,13 @@ class Sender:
                 database, self._lease, self._outbox, self._books.values(), lifetime=self._settings.lifetime
             )
             claimer = Claimer(database, self._lease.sender_id, self._settings.channel_types)
-            await self._work_until(stop, database, claimer, started)
+            try:
+                await self._work_until(stop, database, claimer, started)
+            except BaseExceptionGroup as errors:
+                if errors.subgroup(LeaseLost) is not None:
+                    late = await self._recorder.tell_late()
+                    log.error("lease_lost", sender=self._settings.name, claims=len(self._outbox.held), late=late)  # noqa: TRY400 - the group is raised on
+                raise
         finally:
             await database.close()
 

@@ -102,18 +102,26 @@ class Stops:
 
     async def _begin_for_sure(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         """Begin a halt or join one as soon as the database can be reached."""
+        unsure = False
         while True:
             try:
-                return await self._begin(caller, dispatch_id, to)
+                return await self._begin(caller, dispatch_id, to, unsure=unsure)
             except StoreUnavailable as error:
+                # It may have begun, and somebody else may have finished it meanwhile.
+                unsure = True
                 log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
                 await asyncio.sleep(LOOK_SECONDS)
+            except asyncpg.LockNotAvailableError:
+                await self._cut_dead(dispatch_id)
 
-    async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
+    async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> None:
         async with self._database.transaction(sure=False) as connection:
+            await halts.limit_waiting(connection)
             status = await dispatches.lock(connection, caller.account_id, dispatch_id)
             if status is None:
                 raise DispatchNotFound(dispatch_id)
+            if unsure and status is to:
+                return
             if not (may_stop(status) if to is DispatchStatus.STOPPED else may_pause(status)):
                 raise InappropriateStatus
             if status is DispatchStatus.CHANGING:
@@ -126,8 +134,11 @@ class Stops:
     async def _join(self, connection: Connection, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         """Go along with a halt under way; a stop overrides a pause, never the other way round."""
         halting = await halts.lock(connection, dispatch_id)
-        if halting is not None and to is DispatchStatus.STOPPED and halting.changing_to != to:
-            await halts.begin(connection, dispatch_id, to, caller.key_id)
+        if halting is None or halting.changing_to == to:
+            return
+        if to is not DispatchStatus.STOPPED:
+            raise InappropriateStatus
+        await halts.begin(connection, dispatch_id, to, caller.key_id)
 
     async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
         while True:

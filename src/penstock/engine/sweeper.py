@@ -4,6 +4,7 @@ The sweeper: what must happen by itself.  Each process runs one; each round is d
 
 import asyncio
 
+import asyncpg
 import structlog
 
 from penstock.domain.errors import StoreUnavailable
@@ -43,6 +44,9 @@ class Sweeper:
                     await self._round(number)
             except StoreUnavailable as error:
                 log.warning("sweep_failed", error=repr(error.__cause__))
+            except asyncpg.PostgresError as error:
+                # One round, as one request, must not take the process with it; the next one comes soon.
+                log.exception("sweep_failed", error=repr(error))
             await asyncio.sleep(ROUND)
 
     async def _round(self, number: int) -> None:

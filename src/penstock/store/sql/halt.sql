@@ -4,7 +4,7 @@
 -- From the commit of this on no claim of the dispatch can be made.  A stop overrides a pause under way.
 UPDATE dispatch SET status = 'changing', changing_to = :changing_to, halts = halts + 1,
     halt_requested_at = clock_timestamp(), halt_key_id = :key_id
-WHERE id = :dispatch_id
+WHERE id = :dispatch_id AND status IN ('scheduled', 'sending', 'awaiting', 'paused', 'changing')
 RETURNING halts;
 
 -- name: notify
