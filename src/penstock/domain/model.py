@@ -7,6 +7,7 @@ local times are naive, durations are seconds.
 
 import datetime as dt
 import enum
+import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -66,6 +67,22 @@ class Idempotency(msgspec.Struct, frozen=True):
 
     key: str
     digest: bytes
+
+
+class StreamedIdempotency:
+    """An Idempotency-Key whose request is known in full only when the last of its content has come."""
+
+    def __init__(self, key: str, head: bytes) -> None:
+        self.key = key
+        self._digest = hashlib.sha256(head)
+
+    def update(self, content: bytes) -> None:
+        """Take in the next piece of the content."""
+        self._digest.update(content)
+
+    def finish(self) -> Idempotency:
+        """Return the key with the digest of all that came."""
+        return Idempotency(self.key, self._digest.digest())
 
 
 class DispatchDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 import structlog
 
-from penstock.domain.errors import DispatchNotFound, InappropriateStatus
+from penstock.domain.errors import DispatchNotFound, InappropriateStatus, StoreUnavailable
 from penstock.domain.filling import Prepared, prepare
 from penstock.domain.lifecycle import may_fill
-from penstock.domain.model import Caller, Entry, FileFill, Idempotency, RowError, Schedule
+from penstock.domain.model import Caller, Entry, FileFill, Idempotency, RowError, Schedule, StreamedIdempotency
 from penstock.domain.template import Template
 from penstock.domain.uuids import uuid_maker
 from penstock.engine import once as only_once
@@ -88,7 +88,7 @@ class Filling:
         dispatch_id: int,
         name: str,
         rows: AsyncIterator[Sequence[Entry]],
-        once: Idempotency | None,
+        once: StreamedIdempotency | None,
     ) -> FileFill:
         """
         Store a whole file or nothing of it; rows that cannot be messages are told in the answer.
@@ -96,19 +96,29 @@ class Filling:
         Raises DispatchNotFound, InappropriateStatus, IdempotencyConflict, and whatever *rows* raises.
         """
         recipe = await self._recipe(caller, dispatch_id)
-        if once is not None:
-            known = await only_once.known_answer(self._database, caller, once, FileFill)
-            if known is not None:
-                return known
+        if once is not None and await only_once.is_known(self._database, caller, once.key):
+            return await self._answer_again(caller, rows, once)
         async with self._database.transaction() as connection:
             await self._check_fillable(connection, caller, dispatch_id)
             upload_id = await messages.begin_upload(connection, dispatch_id, name)
         try:
             total, errors = await self._upload(dispatch_id, upload_id, recipe, rows)
-            return await self._adopt(caller, dispatch_id, upload_id, name, total, errors, once)
+            settled = None if once is None else once.finish()
+            return await self._adopt(caller, dispatch_id, upload_id, name, total, errors, settled)
         except BaseException:
             await self._give_up(dispatch_id, upload_id)
             raise
+
+    async def _answer_again(
+        self, caller: Caller, rows: AsyncIterator[Sequence[Entry]], once: StreamedIdempotency
+    ) -> FileFill:
+        """Return what was answered to a file; only its end tells whether this is the same."""
+        async for _ in rows:
+            pass
+        known = await only_once.known_answer(self._database, caller, once.finish(), FileFill)
+        if known is None:  # forgotten meanwhile, after its day: the client sends it again as new
+            raise StoreUnavailable
+        return known
 
     async def _upload(
         self, dispatch_id: int, upload_id: int, recipe: _Recipe, rows: AsyncIterator[Sequence[Entry]]
@@ -143,7 +153,10 @@ class Filling:
         errors: list[RowError],
         once: Idempotency | None,
     ) -> FileFill:
+        adopted = False
+
         async def adopt(connection: Connection) -> FileFill:
+            nonlocal adopted
             await dispatches.lock(connection, caller.account_id, dispatch_id)
             runs = await messages.take_upload(connection, upload_id, dispatch_id)
             count = sum(run.end_seq - run.first_seq for run in runs)
@@ -158,9 +171,13 @@ class Filling:
                 raise InappropriateStatus
             if runs:
                 await messages.add_slices(connection, _joined(runs))
+            adopted = True
             return FileFill(total, count, tuple(errors))
 
-        return await only_once.carry_out(self._database, caller, once, FileFill, adopt)
+        filled = await only_once.carry_out(self._database, caller, once, FileFill, adopt)
+        if not adopted:  # a twin was faster
+            await self._give_up(dispatch_id, upload_id)
+        return filled
 
     async def _give_up(self, dispatch_id: int, upload_id: int) -> None:
         """Delete what was stored of a file; when that cannot be done now the sweeper does it."""

@@ -62,6 +62,12 @@ async def known_answer(database: Database, caller: Caller, once: Idempotency, ki
     return answer
 
 
+async def is_known(database: Database, caller: Caller, key: str) -> bool:
+    """Tell whether a key came before, with whatever request."""
+    async with database.connection() as connection:
+        return await dispatches.find_answer(connection, caller.account_id, key) is not None
+
+
 async def keep(connection: Connection, caller: Caller, once: Idempotency, result: object) -> None:
     """Keep an answer; ends the transaction when a twin of the request was faster."""
     answer = msgspec.json.encode(result)

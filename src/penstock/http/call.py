@@ -2,7 +2,6 @@
 One request on its way to the one handler that answers it.
 """
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from penstock.domain.errors import BadRequest, DispatchNotFound
-from penstock.domain.model import Caller, Idempotency
+from penstock.domain.model import Caller, Idempotency, StreamedIdempotency
 from penstock.http.limits import Limits
 from penstock.http.service import Services
 
@@ -44,12 +43,15 @@ class Call:
         return int(given)
 
     def once(self, content: bytes) -> Idempotency | None:
-        """
-        Return the Idempotency-Key with a digest of method, path, query and *content*, if a key was sent.
+        """Return the Idempotency-Key with a digest of method, path, query and *content*, if a key was sent."""
+        streamed = self.once_streamed()
+        if streamed is None:
+            return None
+        streamed.update(content)
+        return streamed.finish()
 
-        The content of a file is not known before its end; there the caller of this passes what the
-        client declared of it instead (see `files.declared`).
-        """
+    def once_streamed(self) -> StreamedIdempotency | None:
+        """Return the Idempotency-Key for a content that is still to come, if a key was sent."""
         keys = self.request.headers.getlist("idempotency-key")
         if not keys:
             return None
@@ -58,7 +60,7 @@ class Call:
             raise BadRequest(message)
         scope = self.request.scope
         head = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n"
-        return Idempotency(keys[0], hashlib.sha256(head + content).digest())
+        return StreamedIdempotency(keys[0], head)
 
 
 def as_json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -31,38 +31,34 @@ CSV_TYPE = "text/csv"
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
-def declared(request: Request) -> bytes:
+def rows_of(request: Request, limit: int, seen: Callable[[bytes], None]) -> tuple[str, AsyncIterator[Sequence[Entry]]]:
     """
-    Return what the client declares of a file before it comes; stands for its content in a digest.
+    Return the extension of the kind of file that a request brings, and its rows in batches.
 
-    Under one Idempotency-Key two files of the same name, type, length and Content-Digest are the same file.
+    *seen* is called with each piece of the unpacked content.
     """
-    names = ("content-type", "content-encoding", "content-length", "content-digest")
-    return "\n".join(request.headers.get(name, "") for name in names).encode()
-
-
-def rows_of(request: Request, limit: int) -> tuple[str, AsyncIterator[Sequence[Entry]]]:
-    """Return the extension of the kind of file that a request brings, and its rows in batches."""
     essence, charset = media_type(request)
     if charset not in _CHARSETS:
         raise UnsupportedMediaType
     if essence == CSV_TYPE:
         reader = CsvReader(_CHARSETS[charset])
-        return "csv", _batches(read_file(request, limit), reader.feed, reader.finish)
+        return "csv", _batches(read_file(request, limit), seen, reader.feed, reader.finish)
     if essence in NDJSON_TYPES and _CHARSETS[charset] == "utf-8-sig":
         lines = NdjsonReader()
-        return "ndjson", _batches(read_file(request, limit), lines.feed, lines.finish)
+        return "ndjson", _batches(read_file(request, limit), seen, lines.feed, lines.finish)
     raise UnsupportedMediaType
 
 
 async def _batches(
     pieces: AsyncIterator[bytes],
+    seen: Callable[[bytes], None],
     feed: Callable[[bytes], Iterator[Entry]],
     finish: Callable[[], Iterator[Entry]],
 ) -> AsyncIterator[Sequence[Entry]]:
     """Gather what a reader makes of each piece into batches."""
     batch: list[Entry] = []
     async for piece in pieces:
+        seen(piece)
         batch.extend(feed(piece))
         while len(batch) >= BATCH:
             yield batch[:BATCH]

@@ -25,6 +25,7 @@ from penstock.domain.model import (
     Rate,
     SingleMessage,
     StopReceipt,
+    StreamedIdempotency,
 )
 
 
@@ -96,10 +97,12 @@ class Filling(Protocol):
         dispatch_id: int,
         name: str,
         rows: AsyncIterator[Sequence[Entry]],
-        once: Idempotency | None,
+        once: StreamedIdempotency | None,
     ) -> FileFill:
         """
         Store a whole file, given as *rows* in batches of up to 5,000, or nothing of it.
+
+        *once* is finished when *rows* are at their end.
 
         An exception raised by *rows* (a broken row, a broken connection) passes through and
         nothing of the file stays.

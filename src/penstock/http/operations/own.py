@@ -75,10 +75,15 @@ async def fill(call: Call) -> Response:
     if name is not None and not 1 <= len(name) <= _MAX_FILE_NAME:
         message = f"name: expected a file name of 1…{_MAX_FILE_NAME} characters"
         raise BadRequest(message)
-    once = call.once(files.declared(call.request))
-    extension, rows = files.rows_of(call.request, call.limits.max_file_bytes)
+    once = call.once_streamed()
+    seen = _ignore if once is None else once.update
+    extension, rows = files.rows_of(call.request, call.limits.max_file_bytes, seen)
     filled = await call.services.filling.fill_from(call.caller, dispatch_id, name or f"data.{extension}", rows, once)
     return as_json(wire.file_filled(filled))
+
+
+def _ignore(_: bytes) -> None:
+    pass
 
 
 async def export(call: Call) -> Response:
@@ -154,8 +159,7 @@ OPERATIONS = (
             "The file is read as it comes and is taken whole or not at all; rows that cannot become messages are told "
             "in the answer. CSV begins with a header: the column destination is required, the others are "
             "substitutions; comma, semicolon and tab separate. NDJSON has one element of a fill a line. "
-            "Content-Encoding may be gzip. Under an Idempotency-Key two files of the same name, type, Content-Length "
-            "and Content-Digest are taken for the same file."
+            "Content-Encoding may be gzip; the Idempotency-Key knows a file by its unpacked content."
         ),
         query=(Parameter("name", "The name of the file, as the list shows it.", schema={"type": "string"}),),
         request=Body((files.CSV_TYPE, files.NDJSON_TYPES[0]), None, "A file of contacts."),
