@@ -45,7 +45,7 @@ async def open_services(database: Database, settings: Settings) -> AsyncIterator
         beside = [
             group.create_task(messages.run()),
             group.create_task(sweeper.run()),
-            group.create_task(database.listen(stops.hear, connected=_nothing)),
+            group.create_task(database.listen(stops.hear)),
         ]
         yield Services(
             keys=Keys(database),
@@ -137,7 +137,3 @@ class _Server(uvicorn.Server):
         """End once *stop* is set."""
         await stop.wait()
         self.should_exit = True
-
-
-async def _nothing() -> None:
-    """Do nothing: a waiting stop looks for itself anyway."""

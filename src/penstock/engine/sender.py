@@ -107,7 +107,7 @@ class Sender:
             keeping = [
                 group.create_task(self._lease.keep(self._link_states, self._halt_found)),
                 group.create_task(self._recorder.run()),
-                group.create_task(database.listen(self._hear, connected=self._look_for_halts)),
+                group.create_task(database.listen(self._hear)),
                 *(group.create_task(link.run()) for link in self._links),
             ]
             claiming = [
@@ -281,9 +281,6 @@ class Sender:
         for dispatch_id, halts in halted.items():
             if self._outbox.halt(dispatch_id, halts):
                 self._recorder.wake(hurry=True)
-
-    async def _look_for_halts(self) -> None:
-        """Nothing to do: the lease looks for halts with each renewal."""
 
     async def _watch(self, claimer: Claimer) -> None:
         """Measure the speed, and give back what no link takes."""

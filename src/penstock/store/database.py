@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeAlias
 
 import asyncpg
@@ -167,12 +167,12 @@ class Database:
         async with self.connection() as connection:
             await connection.execute(*SQL.drop_marks())
 
-    async def listen(self, heard: Callable[[str], None], *, connected: Callable[[], Awaitable[None]]) -> None:
+    async def listen(self, heard: Callable[[str], None]) -> None:
         """
         Call *heard* with each notification, for ever, on a connection of its own.
 
-        *connected* runs after each (re)connect: whatever was said while nobody listened has to be
-        read from the tables then.
+        What is said while the connection is being made anew is lost: whoever listens has to look
+        at the tables now and then as well.
         """
         while True:
             try:
@@ -184,9 +184,8 @@ class Database:
             connection.add_termination_listener(_setter(gone))
             try:
                 await connection.add_listener(CHANNEL, lambda *said: heard(said[3]))
-                await connected()
                 await gone.wait()
-            except (StoreUnavailable, *UNREACHABLE):
+            except UNREACHABLE:
                 await asyncio.sleep(0.1)
             finally:
                 connection.terminate()
