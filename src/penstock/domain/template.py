@@ -4,7 +4,7 @@ Texts with placeholders: ``{name}`` stands for a value, ``{{`` and ``}}`` for th
 
 import decimal
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(\w+)\}|[{}]")
 
@@ -82,7 +82,3 @@ def _as_text(value: Value) -> str:
         digits = decimal.Decimal(repr(value))
         return str(int(digits)) if value.is_integer() else f"{digits:f}"
     return str(value)
-
-
-#: What renders a message; see `Template.render`.
-Renderer = Callable[[Sequence[str]], str]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from penstock.domain.errors import ItemCode, MessageNotFound, StoreUnavailable
+from penstock.domain.lifecycle import FinalStatus
 from penstock.domain.model import Caller, Idempotency, MessageView, Priority, SingleMessage
 from penstock.domain.msisdn import parse_msisdn
 from penstock.domain.parts import MAX_PARTS, count_parts
@@ -25,7 +26,7 @@ from penstock.engine.signals import WORK
 from penstock.store import facts, halts, messages, sweeps
 from penstock.store.database import Connection, Database
 from penstock.store.facts import ReceiptFact, Tallies
-from penstock.store.messages import STOPPED_CODE, STOPPED_STATUS, Anonymous, MessageRow, Run
+from penstock.store.messages import Anonymous, MessageRow, Run
 from penstock.store.rows import ANY_ZONE, BEGINNING
 
 _IDS_DRAWN = 200
@@ -151,7 +152,7 @@ class Messages:
         await messages.replace_slices(connection, slices, pieces)
         now = await sweeps.read_clock(connection)
         await facts.copy_receipts(
-            connection, [ReceiptFact(*key, STOPPED_STATUS, STOPPED_CODE, None, now) for key in gone]
+            connection, [ReceiptFact(*key, FinalStatus.UNSENT, ItemCode.STOPPED, None, now) for key in gone]
         )
         tallies = Tallies()
         for key in gone:

@@ -106,10 +106,6 @@ class Outbox:
         """Tell whether a claim is from before a halt of its dispatch."""
         return self._halts.get(held.dispatch_id, 0) > held.halts
 
-    def is_halting(self, dispatch_id: int) -> bool:
-        """Tell whether a halt of this dispatch was heard of."""
-        return dispatch_id in self._halts
-
     def halt(self, dispatch_id: int, halts: int) -> bool:
         """Write nothing more of claims from before a halt; tells whether it was news."""
         if self._halts.get(dispatch_id, 0) >= halts:

@@ -47,15 +47,6 @@ class ReceiptFact(NamedTuple):
     done_at: dt.datetime
 
 
-class ClaimedRun(NamedTuple):
-    """A claim that ends, by its key, and what of it was never written."""
-
-    dispatch_id: int
-    first_seq: int
-    unwritten: Sequence[tuple[int, int]]
-    zone: str
-
-
 @dataclass(slots=True)
 class Count:
     """What a transaction adds to one tally."""

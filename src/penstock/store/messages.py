@@ -10,7 +10,7 @@ from typing import NamedTuple
 import asyncpg
 
 from penstock.domain.errors import ItemCode
-from penstock.domain.lifecycle import DispatchStatus, FinalStatus, MessageFacts, message_status
+from penstock.domain.lifecycle import DispatchStatus, MessageFacts, message_status
 from penstock.domain.model import MessageLine, MessageView, Priority, Schedule
 from penstock.domain.template import Template
 from penstock.domain.uuids import message_uuid, uuid_maker
@@ -267,7 +267,3 @@ def _view(row: asyncpg.Record) -> MessageView:
         sent_at=row["submitted_at"] if row["outcome"] is not None else None,
         status_at=row["submitted_at"] if rejected else row["done_at"],
     )
-
-
-#: Receipt of a message that was stopped by its uuid.
-STOPPED_STATUS, STOPPED_CODE = FinalStatus.UNSENT, ItemCode.STOPPED
