@@ -31,6 +31,16 @@ LEASE = dt.timedelta(seconds=2)
 FIRST_DESTINATION = 79_160_000_000
 
 
+class CountedStops(Stops):
+    """Stops that tell how many callers have begun or joined a halt."""
+
+    waiting = 0
+
+    async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
+        self.waiting += 1
+        await super()._see_through(dispatch_id, released)
+
+
 class Player:
     """A sender whose carrier is played by the test: claimer, outbox, recorder and lease are the real ones."""
 
@@ -158,7 +168,7 @@ class Stage:
         self.caller = caller
         self.dispatches = Dispatches(database)
         self.filling = Filling(database)
-        self.stops = Stops(database, lifetime=LIFETIME, timeout=10)
+        self.stops = CountedStops(database, lifetime=LIFETIME, timeout=10)
         self._players: list[Player] = []
 
     @classmethod

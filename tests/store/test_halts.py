@@ -9,7 +9,7 @@ from penstock.domain.lifecycle import DispatchStatus, SubmissionOutcome
 from penstock.domain.outcome import ReceiptStatus
 from penstock.engine.lease import LeaseLost, clock
 from tests.harness.stage import Player, Stage
-from tests.harness.waiting import until
+from tests.harness.waiting import until, until_true
 
 
 async def stop_heard_by(stage: Stage, dispatch_id: int, *senders: Player) -> "asyncio.Task[None]":
@@ -175,7 +175,7 @@ async def test_calls_to_stop_join(stage: Stage) -> None:
         written = sender.write(2)
         first = await stop_heard_by(stage, dispatch_id, sender)
         others = [asyncio.create_task(stage.stops.stop(stage.caller, dispatch_id)) for _ in range(3)]
-        await asyncio.sleep(0)
+        await until_true(lambda: stage.stops.waiting == 4, what="all callers to join")
         assert not any(one.done() for one in (first, *others))
         sender.answer(written, SubmissionOutcome.ACCEPTED)
         await sender.record()

@@ -17,7 +17,6 @@ from penstock.http.service import Services
 from penstock.store.database import Database
 from tests.harness.postgres import Server, running_server
 from tests.harness.stage import LIFETIME, Stage
-from tests.wire.given import CountedStops
 
 ZONE = "Europe/Moscow"
 LIMITS = Limits(max_json_bytes=300_000, max_file_bytes=1_000_000, default_zone=ZONE)
@@ -43,7 +42,6 @@ async def database(server: Server) -> AsyncIterator[Database]:
 async def stage(database: Database) -> AsyncIterator[Stage]:
     """Set it up with an account."""
     stage = await Stage.set_up(database)
-    stage.stops = CountedStops(database, lifetime=LIFETIME, timeout=10)
     yield stage
     stage.strike()
 

@@ -10,23 +10,12 @@ from collections.abc import Awaitable, Callable
 
 from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.domain.model import Schedule
-from penstock.engine.stop import Stops
 from penstock.store import keys, sweeps
 from tests.harness.stage import LIFETIME, Player, Stage
 from tests.harness.waiting import until, until_true
 from tests.wire.matching import Variables
 
 _COUNT = 2
-
-
-class CountedStops(Stops):
-    """Stops that tell how many callers have begun or joined a halt."""
-
-    waiting = 0
-
-    async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
-        self.waiting += 1
-        await super()._see_through(dispatch_id, released)
 
 
 class Scene:
@@ -51,7 +40,6 @@ class Scene:
         """Let the carrier answer once the request waits for the stop too, so that both can end."""
         sender, stops = self._sender, self.stage.stops
         assert sender is not None
-        assert isinstance(stops, CountedStops)
         await until_true(lambda: stops.waiting == 2, what="a second caller of the stop")
         dispatch_id = self.variables["dispatch"]
         assert isinstance(dispatch_id, int)
