@@ -19,12 +19,11 @@ from penstock.engine.dispatches import Dispatches
 from penstock.engine.filling import Filling
 from penstock.engine.lease import Lease, clock
 from penstock.engine.outbox import Held, Outbox
-from penstock.engine.receipts import Delivery, Matched
+from penstock.engine.receipts import Delivery
 from penstock.engine.recorder import Recorder
 from penstock.engine.stop import Stops
 from penstock.store import dispatches, facts, keys, leases
 from penstock.store.database import Database
-from penstock.store.facts import ReceiptFact, Submission
 
 LIFETIME = 90_000
 LEASE = dt.timedelta(seconds=2)
@@ -79,13 +78,9 @@ class Player:
             held = message.ticket
             assert isinstance(held, Held)
             name = carrier_name(message) if outcome is SubmissionOutcome.ACCEPTED else None
-            self._recorder.add_submission(
-                Submission(
-                    message.dispatch_id, message.seq, outcome, self.carrier_id, None, self.lease.instant(clock()), name
-                ),
-                held,
-                message.parts,
-            )
+            instant = self.lease.instant(clock())
+            row = (message.dispatch_id, message.seq, outcome, self.carrier_id, None, instant, name, message.parts)
+            self._recorder.add_submissions([row], [held])
             self.outbox.resolve(held)
 
     def receive(self, messages: Sequence[Outgoing], status: ReceiptStatus) -> None:
@@ -95,8 +90,8 @@ class Player:
         delivery = Delivery(lambda: None, len(messages))
         self._recorder.add_receipts(
             [
-                Matched(
-                    ReceiptFact(message.dispatch_id, message.seq, status, code, None, instant),
+                (
+                    (message.dispatch_id, message.seq, status, code, None, instant),
                     message.parts,
                     self.carrier_id,
                     delivery,

@@ -95,10 +95,10 @@ class Outbox:
             else:
                 self._waiting[held.priority].appendleft(message)
 
-    def resolve(self, held: Held) -> None:
-        """Note that one message of a claim has its outcome."""
-        held.unresolved -= 1
-        self.unresolved -= 1
+    def resolve(self, held: Held, count: int = 1) -> None:
+        """Note that *count* messages of a claim have their outcome."""
+        held.unresolved -= count
+        self.unresolved -= count
         if not held.unresolved:
             self._end(held)
 

@@ -8,16 +8,23 @@ record, and it is kept in the database until that has happened.
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from penstock.domain.outcome import Outgoing, Receipt, ReceiptStatus
-from penstock.store.facts import UNDELIVERED_CODE, Found, ReceiptFact, Stray
+from penstock.store.copying import ReceiptRow
+from penstock.store.facts import UNDELIVERED_CODE, Found, Stray
 
 #: Accepted messages remembered by each sender, in two generations of this many.
 GENERATION = 40_000
+#: How long a receipt waits before the database is asked for its message, in seconds.
+ASK_AFTER = 0.02
 #: How long a receipt waits in memory for the answer to its message, in seconds.
 PATIENCE = 0.3
+
+
+_DELIVERED = ReceiptStatus.DELIVERED.value
 
 
 class Delivery:
@@ -45,13 +52,8 @@ class Unmatched(NamedTuple):
     done_at: dt.datetime
 
 
-class Matched(NamedTuple):
-    """A receipt that is ready to be recorded."""
-
-    fact: ReceiptFact
-    parts: int
-    carrier_id: int
-    delivery: Delivery
+#: A receipt that is ready to be recorded: its row, the parts and the carrier of its message, and what it came in.
+Matched = tuple[ReceiptRow, int, int, Delivery]
 
 
 class ReceiptBook:
@@ -62,24 +64,31 @@ class ReceiptBook:
         self._recent: dict[str, Outgoing] = {}
         self._older: dict[str, Outgoing] = {}
         self._early: dict[str, Unmatched] = {}
-        self._unasked: list[str] = []
+        self._unasked: deque[tuple[float, str]] = deque()
 
-    def accepted(self, carrier_message_id: str, message: Outgoing) -> Matched | None:
-        """Remember an accepted message; returns its receipt if that came first."""
+    def accepted(self, named: list[tuple[str, Outgoing]]) -> list[Matched]:
+        """Remember accepted messages by the ids their carrier gave them; returns receipts that came first."""
+        matched = []
         if self._early:
-            early = self._early.pop(carrier_message_id, None)
-            if early is not None:
-                return self._match(early.receipt, message.dispatch_id, message.seq, message.parts, early)
+            early = self._early
+            matched = [
+                self._match(waiting.receipt, message.dispatch_id, message.seq, message.parts, waiting)
+                for key, message in named
+                if (waiting := early.pop(key, None)) is not None
+            ]
+            if matched:
+                known = {matched_row[:2] for matched_row, *_ in matched}
+                named = [pair for pair in named if pair[1][:2] not in known]
         if len(self._recent) >= GENERATION:
             self._older, self._recent = self._recent, {}
-        self._recent[carrier_message_id] = message
-        return None
+        self._recent.update(named)
+        return matched
 
     def receive(
         self, receipts: Sequence[Receipt], delivery: Delivery, now: float, instant: dt.datetime
     ) -> list[Matched]:
         """Match receipts in memory; the others wait for their message."""
-        matched = []
+        matched: list[Matched] = []
         recent, older, carrier_id = self._recent, self._older, self.carrier_id
         for receipt in receipts:
             key, status, carrier_code, done_at = receipt
@@ -87,17 +96,28 @@ class ReceiptBook:
             if message is None:
                 self._wait(receipt, delivery, now, instant)
                 continue
-            code = None if status == 1 else UNDELIVERED_CODE
-            fact = ReceiptFact(message[0], message[1], status, code, carrier_code, done_at or instant)
-            matched.append(Matched(fact, message.parts, carrier_id, delivery))
+            code = None if status == _DELIVERED else UNDELIVERED_CODE
+            row = (message[0], message[1], status, code, carrier_code, done_at or instant)
+            matched.append((row, message[6], carrier_id, delivery))
         return matched
 
-    def take_unasked(self) -> list[str]:
-        """Return the ids of waiting receipts that were not looked up yet; each is returned once."""
-        if not self._unasked:
-            return []
-        unasked, self._unasked = self._unasked, []
-        return [key for key in unasked if key in self._early]
+    def take_unasked(self, seen_before: float) -> list[str]:
+        """
+        Return the ids of receipts that wait since before *seen_before* and were not looked up; each once.
+
+        The answer to a message, which may come on another connection, is mostly there by then.
+        """
+        unasked, found = self._unasked, []
+        while unasked and unasked[0][0] < seen_before:
+            _, key = unasked.popleft()
+            if key in self._early:
+                found.append(key)
+        return found
+
+    @property
+    def is_to_ask(self) -> bool:
+        """Whether receipts wait that were not looked up yet."""
+        return bool(self._unasked)
 
     def find(self, found: Mapping[str, Found]) -> list[Matched]:
         """Match waiting receipts to the messages that the database found."""
@@ -125,12 +145,12 @@ class ReceiptBook:
             return
         waiting = Unmatched(receipt, delivery, now, receipt.done_at or instant)
         self._early[receipt.carrier_message_id] = waiting
-        self._unasked.append(receipt.carrier_message_id)
+        self._unasked.append((now, receipt.carrier_message_id))
 
     def _match(self, receipt: Receipt, dispatch_id: int, seq: int, parts: int, waiting: Unmatched) -> Matched:
         code = None if receipt.status is ReceiptStatus.DELIVERED else UNDELIVERED_CODE
-        fact = ReceiptFact(dispatch_id, seq, receipt.status, code, receipt.code, waiting.done_at)
-        return Matched(fact, parts, self.carrier_id, waiting.delivery)
+        row = (dispatch_id, seq, receipt.status, code, receipt.code, waiting.done_at)
+        return row, parts, self.carrier_id, waiting.delivery
 
 
 def stray_of(waiting: Unmatched) -> Stray:

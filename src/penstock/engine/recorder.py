@@ -10,6 +10,7 @@ facts already (in doubt), and this sender has lost its lease.
 import asyncio
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,14 +20,14 @@ import asyncpg
 import structlog
 
 from penstock.domain.errors import StoreUnavailable
-from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.engine.lease import Lease, LeaseLost, clock
 from penstock.engine.outbox import Held, Outbox
-from penstock.engine.receipts import PATIENCE, Matched, ReceiptBook, Unmatched, stray_of
+from penstock.engine.receipts import ASK_AFTER, PATIENCE, Matched, ReceiptBook, Unmatched, stray_of
 from penstock.engine.signals import Released, say
 from penstock.store import facts, halts, sweeps
+from penstock.store.copying import SubmissionRow
 from penstock.store.database import Connection, Database
-from penstock.store.facts import Submission, Tallies
+from penstock.store.facts import Tallies
 from penstock.store.rows import BEGINNING
 
 log = structlog.get_logger(__name__)
@@ -45,9 +46,8 @@ MOST_RECEIPTS = 1000
 class Batch:
     """What one transaction records."""
 
-    submissions: list[Submission] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)  #: the claim of each submission
-    parts: list[int] = field(default_factory=list)  #: the parts of each submission
+    submissions: list[SubmissionRow] = field(default_factory=list)
+    held: set[Held] = field(default_factory=set)  #: the claims of the submissions
     receipts: list[Matched] = field(default_factory=list)
     ended: list[Held] = field(default_factory=list)
 
@@ -74,12 +74,10 @@ class Recorder:
         self._had_receipts = False
         self.written = asyncio.Event()  #: set after each transaction
 
-    def add_submission(self, submission: Submission, held: Held, parts: int) -> None:
-        """Take in an outcome."""
-        batch = self._next
-        batch.submissions.append(submission)
-        batch.held.append(held)
-        batch.parts.append(parts)
+    def add_submissions(self, submissions: Sequence[SubmissionRow], held: Iterable[Held]) -> None:
+        """Take in outcomes, and the claims that they belong to."""
+        self._next.submissions += submissions
+        self._next.held.update(held)
 
     def add_receipts(self, matched: Sequence[Matched]) -> None:
         """Take in receipts whose message is known and recorded, or about to be in the same transaction."""
@@ -136,7 +134,7 @@ class Recorder:
     async def _wait(self) -> None:
         # Receipts that wait for their message are looked at now and then.
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ASK_AFTER if any(book.is_to_ask for book in self._books) else PATIENCE):
                 await self._wanted.wait()
         except TimeoutError:
             return
@@ -148,7 +146,7 @@ class Recorder:
     async def _look_up(self) -> None:
         """Find the messages of receipts that memory does not know; what is not there either becomes a stray."""
         for book in self._books:
-            ids = book.take_unasked()
+            ids = book.take_unasked(clock() - ASK_AFTER)
             if ids:
                 found = await self._persist(partial(self._find, book.carrier_id, ids))
                 self._next.receipts.extend(book.find(found))
@@ -171,8 +169,8 @@ class Recorder:
             await self._persist(partial(self._transact, batch, receipts_are_new=True))
         except asyncpg.UniqueViolationError:
             await self._persist(partial(self._transact, batch, receipts_are_new=False))
-        for matched in batch.receipts:
-            matched.delivery.settle()
+        for delivery, count in Counter([delivery for _, _, _, delivery in batch.receipts]).items():
+            delivery.settle(count)
         await self._settle(batch)
 
     async def _persist(self, step: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -203,7 +201,7 @@ class Recorder:
                     raise LeaseLost(self._lease.name)
             if batch.submissions:
                 await facts.copy_submissions(connection, batch.submissions)
-                self._count_submissions(batch, tallies)
+                facts.count_submissions(tallies, batch.submissions)
             await self._write_receipts(connection, batch, tallies, are_new=receipts_are_new)
             await facts.add_tallies(connection, self._lease.sender_id, tallies)
             if back:
@@ -214,37 +212,21 @@ class Recorder:
                     await halts.notify(connection, say(Released(dispatch_id)))
 
     @staticmethod
-    def _count_submissions(batch: Batch, tallies: Tallies) -> None:
-        for submission, parts in zip(batch.submissions, batch.parts, strict=True):
-            count = tallies.of(submission.dispatch_id, submission.carrier_id)
-            if submission.outcome == SubmissionOutcome.ACCEPTED:
-                count.accepted += 1
-                count.accepted_parts += parts
-            elif submission.outcome == SubmissionOutcome.REJECTED:
-                count.refused += 1
-                count.refused_parts += parts
-            else:
-                count.in_doubt += 1
-                count.in_doubt_parts += parts
-
-    @staticmethod
     async def _write_receipts(connection: Connection, batch: Batch, tallies: Tallies, *, are_new: bool) -> None:
-        if not batch.receipts:
+        receipts = batch.receipts
+        if not receipts:
             return
-        rows = [matched.fact for matched in batch.receipts]
         if are_new:
-            await facts.copy_receipts(connection, rows)
-            for matched in batch.receipts:
-                fact = matched.fact
-                facts.count_receipt(tallies.of(fact.dispatch_id, matched.carrier_id), fact.status, matched.parts)
-            return
-        new = await facts.insert_receipts(connection, rows)
-        for matched in batch.receipts:
-            key = (matched.fact.dispatch_id, matched.fact.seq)
-            if key in new:
-                new.discard(key)
-                count = tallies.of(key[0], matched.carrier_id)
-                facts.count_receipt(count, matched.fact.status, matched.parts)
+            await facts.copy_receipts(connection, [row for row, _, _, _ in receipts])
+        else:
+            firsts: dict[tuple[int, int], Matched] = {}
+            for matched in receipts:
+                firsts.setdefault(matched[0][:2], matched)
+            new = await facts.insert_receipts(connection, [row for row, _, _, _ in firsts.values()])
+            receipts = [firsts[key] for key in new]
+        counted = Counter([(row[0], carrier_id, row[2], parts) for row, parts, carrier_id, _ in receipts])
+        for (dispatch_id, carrier_id, status, parts), times in counted.items():
+            facts.count_receipts(tallies.of(dispatch_id, carrier_id), status, parts, times)
 
     async def tell_late(self) -> int:
         """Record how much this sender, which lost its lease, had written after a stop took effect."""
@@ -256,7 +238,7 @@ class Recorder:
     async def _settle(self, batch: Batch) -> None:
         """Move on the dispatches that this batch may have completed; what is missed the sweeper finds."""
         self._touched |= {held.dispatch_id for held in batch.ended}
-        self._touched |= {matched.fact.dispatch_id for matched in batch.receipts}
+        self._touched |= {row[0] for row, _, _, _ in batch.receipts}
         is_busy = self._hurry.is_set() or bool(self._next.submissions)
         if is_busy and len(self._touched) < 50:  # noqa: PLR2004 - together with the next batches
             return

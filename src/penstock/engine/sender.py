@@ -8,6 +8,7 @@ written, and another sender goes on with the rest.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 import structlog
@@ -24,8 +25,8 @@ from penstock.engine.receipts import Delivery, ReceiptBook
 from penstock.engine.recorder import Recorder
 from penstock.engine.signals import WORK, Halted, hear
 from penstock.store import facts
+from penstock.store.copying import SubmissionRow
 from penstock.store.database import Database
-from penstock.store.facts import Submission
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,8 @@ STALE_SECONDS = 2.0
 #: How often an idle sender looks for work that nobody told it of, in seconds.
 IDLE_SECONDS = 0.1
 
+_ACCEPTED = SubmissionOutcome.ACCEPTED.value
 _OUTCOMES = {
-    Accepted: SubmissionOutcome.ACCEPTED,
     Rejected: SubmissionOutcome.REJECTED,
     Lost: SubmissionOutcome.IN_DOUBT,
 }
@@ -153,30 +154,33 @@ class Sender:
         recorder, outbox = self._recorder, self._outbox
         carrier_id = book.carrier_id
         instant = self._lease.instant(clock())
+        named = [(outcome.carrier_message_id, message) for message, outcome in outcomes if type(outcome) is Accepted]
+        rows: list[SubmissionRow] = [
+            (message.dispatch_id, message.seq, _ACCEPTED, carrier_id, None, instant, name, message.parts)
+            for name, message in named
+        ]
         back = []
-        for message, outcome in outcomes:
-            held = message.ticket
-            assert isinstance(held, Held)  # noqa: S101 - tickets are ours alone
-            code = carrier_message_id = None
-            if type(outcome) is Accepted:
-                carrier_message_id = outcome.carrier_message_id
-                early = book.accepted(carrier_message_id, message)
-                if early is not None:
-                    recorder.add_receipts((early,))
-            elif type(outcome) is Throttled:
-                back.append(message)
-                continue
-            elif type(outcome) is Rejected:
-                code = outcome.code
-            recorder.add_submission(
-                Submission(
-                    message.dispatch_id, message.seq, _OUTCOMES[type(outcome)], carrier_id, code, instant,
-                    carrier_message_id,
-                ),
-                held,
-                message.parts,
-            )  # fmt: skip
-            outbox.resolve(held)
+        if len(named) < len(outcomes):
+            for message, outcome in outcomes:
+                if type(outcome) is Throttled:
+                    back.append(message)
+                elif type(outcome) is not Accepted:
+                    code = outcome.code if type(outcome) is Rejected else None
+                    rows.append(
+                        (message.dispatch_id, message.seq, _OUTCOMES[type(outcome)], carrier_id, code, instant, None,
+                         message.parts)
+                    )  # fmt: skip
+            going = set(map(id, back))
+            tickets = Counter([message.ticket for message, _ in outcomes if id(message) not in going])
+        else:
+            tickets = Counter([message.ticket for message, _ in outcomes])
+        resolved = cast("Counter[Held]", tickets)  # tickets are ours alone
+        recorder.add_submissions(rows, resolved)
+        for held, count in resolved.items():
+            outbox.resolve(held, count)
+        early = book.accepted(named)
+        if early:
+            recorder.add_receipts(early)
         if back:
             outbox.put_back(back)
             if self._draining:
@@ -308,7 +312,7 @@ class Sender:
 def _note_writes(messages: Sequence[Outgoing]) -> None:
     """Note in each claim when how much of it was written."""
     at = clock()
-    for held, count in Counter(message.ticket for message in messages).items():
+    for held, count in Counter([message.ticket for message in messages]).items():
         assert isinstance(held, Held)  # noqa: S101 - tickets are ours alone
         held.writes.append((at, count))
 

@@ -66,13 +66,12 @@ class Advance(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A message as it was filled."""
+    """The messages of one run as they were filled, column by column."""
 
-    dispatch_id: int
-    seq: int
-    destination: int
-    parts: int
-    substitutions: list[str] | None
+    seqs: Sequence[int]
+    destinations: Sequence[int]
+    parts: Sequence[int]
+    substitutions: Sequence[list[str] | None]
 
 
 async def pick(connection: Connection, *, lowest: int, channel_types: Sequence[str], most: int) -> list[Candidate]:
@@ -116,7 +115,7 @@ async def advance(connection: Connection, moves: Sequence[Advance]) -> None:
 
 
 async def read(connection: Connection, runs: Sequence[Run]) -> list[Stored]:
-    """Read the messages of claimed runs, in order."""
+    """Read the messages of claimed runs, which are in order."""
     if len(runs) == 1:
         rows = await connection.fetch(
             *SQL.read_run(dispatch_id=runs[0].dispatch_id, first_seq=runs[0].first_seq, end_seq=runs[0].end_seq)
@@ -129,7 +128,13 @@ async def read(connection: Connection, runs: Sequence[Run]) -> list[Stored]:
                 end_seqs=[run.end_seq for run in runs],
             )
         )
-    return [Stored(*row) for row in rows]
+    found, position = [], 0
+    for run in runs:
+        end = position + run.end_seq - run.first_seq
+        found.append(Stored(*zip(*rows[position:end], strict=True)))
+        position = end
+    assert position == len(rows)  # noqa: S101 - a slice holds messages that are there, each of them
+    return found
 
 
 async def find_own_dispatches(connection: Connection, sender_id: int) -> list[int]:

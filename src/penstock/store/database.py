@@ -77,6 +77,7 @@ class Database:
                 max_size=size,
                 timeout=10,
                 command_timeout=60,
+                init=_prepare_mark,
                 reset=_leave_as_it_is,
                 server_settings={"application_name": name, "idle_in_transaction_session_timeout": "1000"},
             )
@@ -113,31 +114,33 @@ class Database:
 
         When the connection breaks during the commit, the database is asked what became of it, for up
         to *patience* seconds: so a block that ends well did commit, and StoreUnavailable nearly
-        always means that it did not.  Where the caller looks for itself, *sure* is false: that saves
-        a round trip, and StoreUnavailable leaves open whether it did.
+        always means that it did not.  Where the caller looks for itself, *sure* is false: nobody is
+        asked then, and StoreUnavailable leaves open whether it did.
         """
         number = next(self._numbers)
         with translated_errors(), contextlib.ExitStack() as held:
             async with self._lend() as connection:
                 slot = held.enter_context(self._place())
-                transaction = connection.transaction()
-                await transaction.start()
+                await connection.execute("BEGIN")
                 try:
                     yield connection
-                    mark = SQL.mark_transaction(owner=self._owner, slot=slot, number=number)
-                    marked = sure and await connection.fetchval(*mark) is not None
                 except BaseException:
                     with contextlib.suppress(*UNREACHABLE):
-                        await transaction.rollback()
+                        await connection.execute("ROLLBACK")
                     raise
                 try:
-                    await transaction.commit()
+                    # One round trip for both.
+                    await connection.execute(f"EXECUTE mark('{self._owner}', {slot}, {number}); COMMIT;")
                 except UNREACHABLE as error:
                     broken = error
+                except BaseException:
+                    with contextlib.suppress(*UNREACHABLE):
+                        await connection.execute("ROLLBACK")
+                    raise
                 else:
                     return
             # Asked with the broken connection given back: others may be waiting for one to ask the same.
-            if not marked or not await self._did_commit(slot, number, patience):
+            if not sure or not await self._did_commit(slot, number, patience):
                 raise broken
 
     @contextlib.contextmanager
@@ -190,6 +193,10 @@ class Database:
             finally:
                 connection.terminate()
             log.warning("listener_lost")
+
+
+async def _prepare_mark(connection: Connection) -> None:
+    await connection.execute(*SQL.prepare_mark())
 
 
 async def _leave_as_it_is(_: object) -> None:

@@ -3,14 +3,17 @@ Facts: submissions, receipts and the tallies that count them, in one transaction
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 import asyncpg
 
 from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.domain.outcome import ReceiptStatus
+from penstock.store.copying import ReceiptRow, SubmissionRow, copy_rows, pack_receipts, pack_submissions
 from penstock.store.database import Connection
 from penstock.store.statements import Statements
 
@@ -25,7 +28,7 @@ UNDELIVERED_CODE = 7060
 
 
 class Submission(NamedTuple):
-    """A row of `submission`, in the order of its columns."""
+    """A row of `submission`, in the order of its columns, and the parts that it stands for."""
 
     dispatch_id: int
     seq: int
@@ -34,6 +37,7 @@ class Submission(NamedTuple):
     code: int | None
     submitted_at: dt.datetime
     carrier_message_id: str | None
+    parts: int
 
 
 class ReceiptFact(NamedTuple):
@@ -119,26 +123,26 @@ async def give_back(connection: Connection, runs: Sequence[tuple[int, int, int, 
     await connection.execute(*CLAIM.wake_dispatches(wake_at=wake_at, dispatch_ids=sorted({run[0] for run in runs})))
 
 
-async def copy_submissions(connection: Connection, rows: Sequence[Submission]) -> None:
+async def copy_submissions(connection: Connection, rows: Sequence[SubmissionRow]) -> None:
     """Write submissions; raises UniqueViolationError if one is there already, which is a bug."""
-    await connection.copy_records_to_table("submission", records=rows, columns=Submission._fields)
+    await copy_rows(connection, "submission", Submission._fields[:-1], pack_submissions(rows))
 
 
-async def copy_receipts(connection: Connection, rows: Sequence[ReceiptFact]) -> None:
+async def copy_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
     """Write receipts that are believed new; raises UniqueViolationError if one is not."""
-    await connection.copy_records_to_table("receipt", records=rows, columns=ReceiptFact._fields)
+    await copy_rows(connection, "receipt", ReceiptFact._fields, pack_receipts(rows))
 
 
-async def insert_receipts(connection: Connection, rows: Sequence[ReceiptFact]) -> set[tuple[int, int]]:
+async def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[tuple[int, int]]:
     """Write receipts of which some may be known and return the new ones; the first one wins."""
     written = await connection.fetch(
         *SQL.insert_receipts(
-            dispatch_ids=[row.dispatch_id for row in rows],
-            seqs=[row.seq for row in rows],
-            statuses=[row.status for row in rows],
-            codes=[row.code for row in rows],
-            carrier_codes=[row.carrier_code for row in rows],
-            done_ats=[row.done_at for row in rows],
+            dispatch_ids=[row[0] for row in rows],
+            seqs=[row[1] for row in rows],
+            statuses=[row[2] for row in rows],
+            codes=[row[3] for row in rows],
+            carrier_codes=[row[4] for row in rows],
+            done_ats=[row[5] for row in rows],
         )
     )
     return {(row[0], row[1]) for row in written}
@@ -157,14 +161,33 @@ async def add_tallies(connection: Connection, sender_id: int, tallies: Tallies) 
     )
 
 
-def count_receipt(count: Count, status: int, parts: int) -> None:
-    """Count one receipt from a carrier."""
+def count_submissions(tallies: Tallies, rows: Iterable[SubmissionRow]) -> None:
+    """Count what came of handing messages over."""
+    for (dispatch_id, outcome, carrier_id, parts), times in Counter(map(_TALLIED, rows)).items():
+        count = tallies.of(dispatch_id, carrier_id)
+        if outcome == ACCEPTED:
+            count.accepted += times
+            count.accepted_parts += times * parts
+        elif outcome == REJECTED:
+            count.refused += times
+            count.refused_parts += times * parts
+        else:
+            count.in_doubt += times
+            count.in_doubt_parts += times * parts
+
+
+#: dispatch_id, outcome, carrier_id and parts of a submission.
+_TALLIED = itemgetter(0, 2, 3, 7)
+
+
+def count_receipts(count: Count, status: int, parts: int, times: int = 1) -> None:
+    """Count receipts from a carrier for messages of so many parts each."""
     if status == ReceiptStatus.DELIVERED:
-        count.delivered += 1
-        count.delivered_parts += parts
+        count.delivered += times
+        count.delivered_parts += times * parts
     else:
-        count.undelivered += 1
-        count.undelivered_parts += parts
+        count.undelivered += times
+        count.undelivered_parts += times * parts
 
 
 class Found(NamedTuple):
@@ -219,7 +242,7 @@ async def match_strays(connection: Connection) -> set[int]:
     tallies = Tallies()
     for key in new:
         row, fact = facts[key]
-        count_receipt(tallies.of(fact.dispatch_id, row["carrier_id"]), fact.status, row["parts"])
+        count_receipts(tallies.of(fact.dispatch_id, row["carrier_id"]), fact.status, row["parts"])
     await add_tallies(connection, 0, tallies)
     return {key[0] for key in new}
 

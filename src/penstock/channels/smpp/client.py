@@ -25,7 +25,7 @@ from penstock.channels.smpp.inbox import Inbox
 from penstock.channels.smpp.outbound import LongMessage, Writer, outcome_of
 from penstock.channels.smpp.pace import Bucket, Pause, Quiet
 from penstock.channels.smpp.receipts import id_rules
-from penstock.channels.smpp.session import Delivery, Received
+from penstock.channels.smpp.session import Received
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import SLOW_DOWN, Command
 from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing
@@ -170,7 +170,7 @@ class SmppLink:
         """Keep one connection bound."""
         pause = Pause(random.Random())  # noqa: S311 - spreads reconnects, keeps no secret
         while not self._closing.is_set():
-            connection = Connection(self._settings, command, self._gate, self, self._clock)
+            connection = Connection(self._settings, command, self._gate, self, self._clock, self._inbox.read)
             bound_at = float("inf")
             try:
                 await self._open(connection)
@@ -239,7 +239,7 @@ class SmppLink:
         if received.answers:
             self._take_answers(received.answers)
         if received.deliveries:
-            self._take_deliveries(connection, received.deliveries)
+            self._take_deliveries(connection, received)
         for fault in received.unreadable:
             self._inbox.complain("receipt_malformed", fault)
         if received.late:
@@ -347,8 +347,8 @@ class SmppLink:
         whole.await_again()
         return True
 
-    def _take_deliveries(self, connection: Connection, deliveries: Sequence[Delivery]) -> None:
-        found, numbers, others = self._inbox.read(deliveries)
+    def _take_deliveries(self, connection: Connection, received: Received) -> None:
+        found, numbers, others = self._inbox.sort(received.deliveries)
         if others:
             _acknowledge(connection, others)
         if found:

@@ -61,8 +61,11 @@ class Connection:
         gate: Gate,
         events: ConnectionEvents,
         clock: Callable[[], float],
+        read: Callable[[bytes, int, int], object],
     ) -> None:
-        self.session = Session(command, response_timeout=settings.response_timeout, enquire_link=settings.enquire_link)
+        self.session = Session(
+            command, response_timeout=settings.response_timeout, enquire_link=settings.enquire_link, read=read
+        )
         self._settings = settings
         self._gate = gate
         self._events = events

@@ -7,7 +7,6 @@ import structlog
 
 from penstock.channels.smpp import receipts
 from penstock.channels.smpp.receipts import Inbound, Intermediate, Unknown
-from penstock.channels.smpp.session import Delivery
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.domain.outcome import Receipt
 
@@ -28,13 +27,18 @@ class Inbox:
         self._zone = ZoneInfo(settings.dlr_time_zone) if settings.dlr_time_zone else None
         self._complaints: set[str] = set()
 
-    def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Receipt], list[int], list[int]]:
+    def read(self, buffer: bytes, start: int, end: int) -> Receipt | Intermediate | Unknown | Inbound:
+        """Read the body of one deliver_sm; raises Malformed."""
+        return receipts.read_body(buffer, start, end, self._rule, self._zone)
+
+    def sort(
+        self, deliveries: Sequence[tuple[int, Receipt | Intermediate | Unknown | Inbound]]
+    ) -> tuple[list[Receipt], list[int], list[int]]:
         """Return the receipts, the sequence numbers that they came under, and those of all else."""
         found: list[Receipt] = []
         numbers: list[int] = []
         others: list[int] = []
-        for number, message in deliveries:
-            receipt = receipts.read_receipt(message, self._rule, self._zone)
+        for number, receipt in deliveries:
             if type(receipt) is Receipt:
                 found.append(receipt)
                 numbers.append(number)

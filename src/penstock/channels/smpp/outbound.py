@@ -8,10 +8,13 @@ numbers costs its digits and its sequence_number.
 from penstock.channels.smpp import pdu, texts
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import SLOW_DOWN, Npi, Ton
+from penstock.domain.gsm import is_plain
 from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing, Rejected, Throttled
 
 #: Sender names whose heads are kept.
 _KEPT_HEADS = 1_000
+#: Characters of a text of one part, each one septet.
+_SHORT = 160
 #: source_addr has at most 20 octets and a terminator (5.2.8).
 _LONGEST_SOURCE = 20
 
@@ -23,6 +26,7 @@ class Writer:
         self._settings = settings
         self._service_type = settings.service_type.encode("ascii")
         self._heads: dict[str, bytes] = {}
+        self._middles: dict[int | None, bytes] = {}
         self._text: str | None = None
         self._ttl: int | None = None
         self._tails: list[bytes] = []
@@ -30,12 +34,24 @@ class Writer:
 
     def bodies(self, message: Outgoing) -> list[bytes]:
         """Return the body of each submit_sm that *message* takes."""
-        head = self._heads.get(message.sender_name) or self._head(message.sender_name)
-        if message.text != self._text or message.ttl != self._ttl or len(self._tails) > 1:
-            self._tails = self._encode(message.text, message.ttl)
-            self._text, self._ttl = message.text, message.ttl
-        destination = message.destination
+        _, _, sender_name, destination, text, ttl, _, _ = message
+        head = self._heads.get(sender_name) or self._head(sender_name)
+        if len(text) <= _SHORT and is_plain(text):
+            # The short way for the most common text by far; `_encode` would say the same.
+            middle = self._middles.get(ttl) or self._middle(ttl)
+            return [b"%b%d%b%c%b" % (head, destination, middle, len(text), text.encode("ascii"))]
+        if text != self._text or ttl != self._ttl or len(self._tails) > 1:
+            self._tails = self._encode(text, ttl)
+            self._text, self._ttl = text, ttl
         return [b"%b%d%b" % (head, destination, tail) for tail in self._tails]
+
+    def _middle(self, ttl: int | None) -> bytes:
+        """Return what comes between the destination and sm_length for texts of one part in plain letters."""
+        middle = self._encode("a", ttl)[0][: -len(b"\1a")]
+        if len(self._middles) >= _KEPT_HEADS:
+            self._middles.clear()
+        self._middles[ttl] = middle
+        return middle
 
     def _encode(self, text: str, ttl: int | None) -> list[bytes]:
         settings = self._settings

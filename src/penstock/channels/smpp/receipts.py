@@ -10,10 +10,11 @@ order and case; where both forms name the id, the parameter is right.
 import datetime as dt
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from penstock.channels.smpp.pdu import ShortMessage
+from penstock.channels.smpp.pdu import ShortMessage, parse_short_message
 from penstock.channels.smpp.settings import DlrId
 from penstock.channels.smpp.spec import MESSAGE_TYPE_MASK, EsmClass, MessageState, Tag
 from penstock.domain.outcome import Receipt, ReceiptStatus
@@ -67,6 +68,15 @@ STATE_NAMES: dict[int, bytes] = {
 
 #: The common form, all in order, in one look.
 _USUAL = re.compile(rb"id:([!-~]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d*) stat:([A-Z]+) err:(\S*)")
+#: A whole deliver_sm (4.6.1) whose text has that form: one look instead of two walks costs a quarter.
+_USUAL_BODY = re.compile(
+    rb"[^\0]*\0"  # service_type
+    rb"..[^\0]*\0..[^\0]*\0"  # the addresses
+    rb"(.)..[^\0]*\0[^\0]*\0"  # esm_class, protocol_id, priority_flag and two times
+    rb"....(.)"  # registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id and sm_length
+    rb"id:([!-~]+) sub:[!-~]* dlvrd:[!-~]* submit date:[!-~]* done date:(\d*) stat:([A-Z]+) err:([!-~]+)",
+    re.DOTALL,
+)
 _ID = re.compile(rb"\bid:\s*([!-~]+)", re.IGNORECASE)
 _STATE = re.compile(rb"\bstat:\s*([A-Za-z]+)", re.IGNORECASE)
 _ERROR = re.compile(rb"\berr:\s*(\S+)", re.IGNORECASE)
@@ -113,6 +123,32 @@ def _dec_to_hex(message_id: str) -> str:
         return _loosen(message_id)
 
 
+def read_body(
+    buffer: bytes, start: int, end: int, rule: IdRule, zone: ZoneInfo | None = None
+) -> Receipt | Intermediate | Unknown | Inbound:
+    """
+    Read the body of a deliver_sm as `parse_short_message` and `read_receipt` together do.
+
+    The usual receipt, whose parameters say nothing but what its text says, takes a short way.
+    Raises Malformed.
+    """
+    usual = _USUAL_BODY.match(buffer, start, end)
+    if usual is not None:
+        esm_class, length, message_id, done, word, error = usual.groups()
+        text_end = usual.start(2) + 1 + length[0]
+        state = _USUAL_STATES.get(word)
+        if (
+            state is not None
+            and esm_class[0] & MESSAGE_TYPE_MASK == EsmClass.DELIVERY_RECEIPT
+            and usual.end() <= text_end <= end
+            and (text_end == end or buffer[text_end:end] == _PARAMETERS % (len(message_id) + 1, message_id, state[1]))
+        ):
+            code = int(error) if error.isdigit() and len(error) <= _LONGEST_CODE else None
+            done_at = _instant(done, zone) if zone is not None and done else None
+            return _new_receipt((rule(message_id.decode("latin-1")), state[0], code, done_at))
+    return read_receipt(parse_short_message(buffer, start, end), rule, zone)
+
+
 def read_receipt(
     message: ShortMessage, rule: IdRule, zone: ZoneInfo | None = None
 ) -> Receipt | Intermediate | Unknown | Inbound:
@@ -133,6 +169,13 @@ def read_receipt(
     done_at = _instant(done, zone) if zone is not None and done else None
     return Receipt(rule(message_id.decode("latin-1")), status, code, done_at)
 
+
+#: States that a text names in the form that a parameter numbers too, with that number.
+_USUAL_STATES = {name: (status, number) for number, name in STATE_NAMES.items() if (status := STATES[name]) is not None}
+#: receipted_message_id and message_state (5.3.2.12, 5.3.2.35), as they commonly follow the text; ids are short.
+_PARAMETERS = b"\0\x1e\0%c%b\0\x04\x27\0\1%c"
+#: A named tuple made the short way, at half the price.
+_new_receipt = partial(tuple.__new__, Receipt)
 
 _RECEIPT_KINDS = frozenset({EsmClass.DELIVERY_RECEIPT.value, EsmClass.INTERMEDIATE.value})
 #: More digits than this are no error code, and would not fit a column.

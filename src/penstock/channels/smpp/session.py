@@ -10,13 +10,16 @@ return (enquire_link_resp, unbind_resp, generic_nack).
 """
 
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from penstock.channels.smpp import pdu
-from penstock.channels.smpp.pdu import Bind, Malformed, ShortMessage
+from penstock.channels.smpp.pdu import Bind, Malformed
 from penstock.channels.smpp.spec import LAST_SEQUENCE_NUMBER, RESPONSE, Command, Status
 from penstock.channels.smpp.states import BOUND, BOUND_BY, MAY_SUBMIT, MOVES, Event, IllegalMove, State
+
+#: An enumeration's member is compared at three times the price of an integer.
+_SUBMIT_SM_RESP, _DELIVER_SM = Command.SUBMIT_SM_RESP.value, Command.DELIVER_SM.value
 
 
 class Answer(NamedTuple):
@@ -31,7 +34,7 @@ class Delivery(NamedTuple):
     """A deliver_sm that wants a deliver_sm_resp with its *sequence_number*."""
 
     sequence_number: int
-    message: ShortMessage
+    message: Any  #: as it was read, see `Session`
 
 
 class Received:
@@ -41,7 +44,7 @@ class Received:
 
     def __init__(self) -> None:
         self.answers: list[tuple[object, int, str]] = []  #: plain tuples in the form of `Answer`
-        self.deliveries: list[Delivery] = []
+        self.deliveries: list[tuple[int, Any]] = []  #: plain tuples in the form of `Delivery`
         self.reply = b""  #: to be written now
         self.bind_status: int | None = None  #: the bind was answered
         self.late = 0  #: answers to nothing that we wait for: come too late, or never asked
@@ -50,11 +53,24 @@ class Received:
 
 
 class Session:
-    """One side of one connection: ours, the ESME's."""
+    """
+    One side of one connection: ours, the ESME's.
 
-    def __init__(self, command: Command, *, response_timeout: float, enquire_link: float) -> None:
+    *read* makes of the body of a deliver_sm (its buffer, start and end) what the owner wants to
+    have of it; it may raise Malformed, and the PDU is then refused.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        *,
+        response_timeout: float,
+        enquire_link: float,
+        read: Callable[[bytes, int, int], object] = pdu.parse_short_message,
+    ) -> None:
         self.state = State.OPEN
         self._command = command
+        self._read = read
         self._response_timeout = response_timeout
         self._enquire_link = enquire_link
         self._outstanding: dict[int, object] = {}
@@ -121,12 +137,12 @@ class Session:
         if self._tail:
             data = self._tail + data
         end = 0
-        answers, outstanding = received.answers, self._outstanding
-        parse_message_id = pdu.parse_message_id
-        may_answer = Event.ANSWER in MOVES[self.state]
+        answers, outstanding, deliveries = received.answers, self._outstanding, received.deliveries
+        parse_message_id, read = pdu.parse_message_id, self._read
+        may_answer, may_deliver = self._admits(Event.ANSWER), self._admits(Event.DELIVERY)
         try:
             for command_id, status, number, start, end in pdu.split(data):
-                if command_id == Command.SUBMIT_SM_RESP and may_answer:
+                if command_id == _SUBMIT_SM_RESP and may_answer:
                     entry = outstanding.pop(number, None)
                     if entry is None:
                         received.late += 1
@@ -134,9 +150,16 @@ class Session:
                         answers.append((entry, status, ""))
                     else:
                         answers.append((entry, 0, parse_message_id(data, start, end)))
+                elif command_id == _DELIVER_SM and may_deliver:
+                    try:
+                        deliveries.append((number, read(data, start, end)))
+                    except Malformed as fault:
+                        # Breaking the connection would bring the same PDU back for ever.
+                        received.unreadable.append(str(fault))
+                        received.reply += pdu.encode_id_answer(Command.DELIVER_SM_RESP, number, b"", Status.RX_P_APPN)
                 else:
-                    self._take(received, data, (command_id, status, number, start, end))
-                    may_answer = Event.ANSWER in MOVES[self.state]
+                    self._take(received, (command_id, status, number))
+                    may_answer, may_deliver = self._admits(Event.ANSWER), self._admits(Event.DELIVERY)
         except (Malformed, IllegalMove) as fault:
             received.fault = fault
             self.state = State.CLOSED
@@ -182,22 +205,14 @@ class Session:
         self._deadlines.clear()
         return entries
 
-    def _take(  # noqa: C901, PLR0912 - one case for each command
-        self, received: Received, data: bytes, frame: tuple[int, int, int, int, int]
-    ) -> None:
-        """Take any PDU but the answer to a submit_sm."""
-        command_id, status, number, start, end = frame
+    def _admits(self, event: Event) -> bool:
+        """Tell whether an event is legal now and leaves the state as it is."""
+        return MOVES[self.state].get(event) is self.state
+
+    def _take(self, received: Received, head: tuple[int, int, int]) -> None:
+        """Take any PDU that is not taken where it is found."""
+        command_id, status, number = head
         match command_id:
-            case Command.DELIVER_SM:
-                self._move(Event.DELIVERY)
-                try:
-                    message = pdu.parse_short_message(data, start, end)
-                except Malformed as fault:
-                    # Breaking the connection would bring the same PDU back for ever.
-                    received.unreadable.append(str(fault))
-                    received.reply += pdu.encode_id_answer(Command.DELIVER_SM_RESP, number, b"", Status.RX_P_APPN)
-                else:
-                    received.deliveries.append(Delivery(number, message))
             case Command.ENQUIRE_LINK:
                 received.reply += pdu.encode_header_only(Command.ENQUIRE_LINK_RESP, number)
             case Command.ENQUIRE_LINK_RESP | Command.OUTBIND | Command.ALERT_NOTIFICATION:
@@ -215,8 +230,9 @@ class Session:
                 received.reply += pdu.encode_header_only(Command.UNBIND_RESP, number)
             case Command.UNBIND_RESP:
                 self._move(Event.UNBOUND)
-            case Command.SUBMIT_SM_RESP:
-                raise IllegalMove(self.state, Event.ANSWER)
+            case Command.SUBMIT_SM_RESP | Command.DELIVER_SM:
+                event = Event.DELIVERY if command_id == Command.DELIVER_SM else Event.ANSWER
+                raise IllegalMove(self.state, event)
             case _ if command_id & RESPONSE:
                 received.late += 1
             case _:

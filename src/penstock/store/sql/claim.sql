@@ -63,7 +63,7 @@ WHERE dispatch.id = spent.dispatch_id;
 
 -- name: read_messages
 -- Read what has been claimed.  Uses the primary key of message.
-SELECT message.dispatch_id, seq, destination, parts, substitutions
+SELECT seq, destination, parts, substitutions
 FROM unnest(:dispatch_ids::bigint[], :first_seqs::integer[], :end_seqs::integer[])
     AS run (dispatch_id, first_seq, end_seq)
 JOIN message ON message.dispatch_id = run.dispatch_id AND seq >= run.first_seq AND seq < run.end_seq
@@ -71,7 +71,7 @@ ORDER BY message.dispatch_id, seq;
 
 -- name: read_run
 -- Read one claimed run.  Uses the primary key of message.
-SELECT dispatch_id, seq, destination, parts, substitutions
+SELECT seq, destination, parts, substitutions
 FROM message
 WHERE dispatch_id = :dispatch_id AND seq >= :first_seq AND seq < :end_seq
 ORDER BY seq;

@@ -39,9 +39,9 @@ ON CONFLICT (dispatch_id, sender_id, carrier_id) DO UPDATE SET
         THEN clock_timestamp() ELSE t.window_at END;
 
 -- name: insert_receipts
--- Write receipts of which some may be there already: the first one wins.
+-- Write receipts, one for each message, of which some may be there already: the first one wins.
 INSERT INTO receipt (dispatch_id, seq, status, code, carrier_code, done_at)
-SELECT DISTINCT ON (dispatch_id, seq) dispatch_id, seq, status, code, carrier_code, done_at
+SELECT dispatch_id, seq, status, code, carrier_code, done_at
 FROM unnest(:dispatch_ids::bigint[], :seqs::integer[], :statuses::smallint[], :codes::smallint[],
             :carrier_codes::integer[], :done_ats::timestamptz[])
     AS r (dispatch_id, seq, status, code, carrier_code, done_at)

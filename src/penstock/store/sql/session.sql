@@ -1,11 +1,12 @@
 -- Transactions as such.
 
--- name: mark_transaction
--- Note the number of a transaction that has written something, in a place that no other uses now.
+-- name: prepare_mark
+-- Prepare for each transaction of this session: to note its number, if it has written something, in a place that no
+-- other uses now.
+PREPARE mark (uuid, smallint, bigint) AS
 INSERT INTO commit_mark AS mark (owner, slot, number)
-SELECT :owner::uuid, :slot::smallint, :number::bigint WHERE pg_current_xact_id_if_assigned() IS NOT NULL
-ON CONFLICT (owner, slot) DO UPDATE SET number = EXCLUDED.number, noted_at = clock_timestamp()
-RETURNING number;
+SELECT $1, $2, $3 WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+ON CONFLICT (owner, slot) DO UPDATE SET number = EXCLUDED.number, noted_at = clock_timestamp();
 
 -- name: read_mark
 -- Read the number of the last transaction that has committed here; waits for one that is just committing.

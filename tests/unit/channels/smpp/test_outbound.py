@@ -106,6 +106,23 @@ def test_what_is_kept_from_the_last_message_is_never_wrong(texts):
         assert writer.bodies(outgoing) == Writer(SmppSettings()).bodies(outgoing)
 
 
+@given(
+    text=st.text(st.sampled_from("ab @\n\r1Z~€Я_"), max_size=165) | st.integers(155, 165).map(lambda size: "a" * size),
+    ttl=st.sampled_from([None, 60, 86_400]),
+    encoding=st.sampled_from(["gsm", "latin1"]),
+    long_text=st.sampled_from(["udh", "sar", "payload"]),
+)
+def test_the_short_way_writes_what_the_long_one_writes(text, ttl, encoding, long_text):
+    """
+    A text that takes the short way comes out octet for octet as it would on the long one.
+    """
+    writer = Writer(SmppSettings(encoding=encoding, long_text=long_text))
+    bodies = writer.bodies(message(text, ttl=ttl))
+
+    other = Writer(SmppSettings(encoding=encoding, long_text=long_text))
+    assert bodies == [other._head("Shop") + b"79990001122" + tail for tail in other._encode(text, ttl)]
+
+
 def whole(parts: int = 3) -> LongMessage:
     """Make a long message that was just written."""
     return LongMessage(message(), [b""] * parts, 0)

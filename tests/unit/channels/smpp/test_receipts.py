@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from penstock.channels.smpp import pdu
 from penstock.channels.smpp.pdu import ShortMessage, tlv
-from penstock.channels.smpp.receipts import STATE_NAMES, STATES, Inbound, Intermediate, Unknown, id_rules, read_receipt
+from penstock.channels.smpp.receipts import (
+    STATE_NAMES,
+    STATES,
+    Inbound,
+    Intermediate,
+    Unknown,
+    id_rules,
+    read_body,
+    read_receipt,
+)
 from penstock.channels.smpp.simulator_receipts import SentMessage, receipt_body
 from penstock.channels.smpp.spec import MessageState, Tag
 from penstock.domain.outcome import Receipt, ReceiptStatus
@@ -216,3 +225,57 @@ def test_the_receipts_of_our_own_smsc_are_understood(form, is_failed):
 
     status = ReceiptStatus.UNDELIVERED if is_failed else ReceiptStatus.DELIVERED
     assert receipt[:2] == ("4711", status)
+
+
+#: Parts of a receipt as carriers write them, and as they do not.
+TEXTS = st.builds(
+    lambda *pieces: b"".join(pieces),
+    st.sampled_from([b"id:4711 ", b"id: ", b"", b"ID:4711 ", b"id:47\xff11 "]),
+    st.sampled_from([b"sub:001 dlvrd:001 ", b"sub:001 ", b""]),
+    st.sampled_from([b"submit date:2503010900 done date:2503011200 ", b"submit date: done date: ", b""]),
+    st.sampled_from([b"stat:DELIVRD ", b"stat:UNDELIV ", b"stat:ACCEPTD ", b"stat:DELIVERED ", b"stat:WHAT ", b""]),
+    st.sampled_from([b"err:000", b"err:011", b"err:", b"err:0x1", b"err:99999999999", b"", b"err:000\xff"]),
+    st.sampled_from([b" text:Hello", b" Text:", b"", b"\0"]),
+)
+PARAMETERS = st.lists(
+    st.sampled_from(
+        [
+            tlv(Tag.RECEIPTED_MESSAGE_ID, b"4711\0"),
+            tlv(Tag.RECEIPTED_MESSAGE_ID, b"4712\0"),
+            tlv(Tag.MESSAGE_STATE, b"\2"),
+            tlv(Tag.MESSAGE_STATE, b"\5"),
+            tlv(Tag.MESSAGE_STATE, b"\1"),
+            tlv(Tag.NETWORK_ERROR_CODE, b"\3\0\x0b"),
+            tlv(0x1400, b"err:5"),
+        ]
+    ),
+    max_size=3,
+).map(b"".join)
+
+
+@given(
+    TEXTS,
+    PARAMETERS,
+    st.sampled_from([0, 4, 32, 0x44, 8]),
+    st.sampled_from(["same", "loose", "hex-to-dec", "dec-to-hex"]),
+    st.sampled_from([None, ZoneInfo("Europe/Moscow")]),
+    st.integers(-3, 3),
+)
+def test_the_short_way_says_what_the_long_one_says(text, parameters, esm_class, dlr_id, zone, shift):
+    """
+    Whatever a deliver_sm holds, whole or with a wrong length, it is read the same on both ways.
+    """
+    body = bytearray(pdu.head_of(b"", (1, 1, b"7999")) + b"Shop" + pdu.tail_of(esm_class, b"", 0, 0, text, parameters))
+    body[len(body) - len(parameters) - len(text) - 1] = max(0, min(255, len(text) + shift))
+    octets = b"before" + bytes(body)
+    rule = id_rules(dlr_id).receipt
+
+    def outcome(read):
+        try:
+            return read()
+        except pdu.Malformed as fault:
+            return str(fault)
+
+    short = outcome(lambda: read_body(octets, 6, len(octets), rule, zone))
+    long = outcome(lambda: read_receipt(pdu.parse_short_message(octets, 6, len(octets)), rule, zone))
+    assert short == long
