@@ -19,6 +19,8 @@ from penstock.engine.dispatches import Dispatches
 from penstock.engine.filling import Filling
 from penstock.engine.lease import Lease, clock
 from penstock.engine.outbox import Held, Outbox
+from penstock.engine.persistence import Settler
+from penstock.engine.receipt_recorder import ReceiptRecorder
 from penstock.engine.receipts import Delivery
 from penstock.engine.recorder import Recorder
 from penstock.engine.stop import Stops
@@ -26,6 +28,8 @@ from penstock.store import dispatches, facts, keys, leases
 from penstock.store.database import Database
 
 LIFETIME = 90_000
+#: Seconds between looks at what goes on by itself.
+_LOOK = 0.002
 LEASE = dt.timedelta(seconds=2)
 FIRST_DESTINATION = 79_160_000_000
 
@@ -50,8 +54,11 @@ class Player:
         self.outbox = Outbox()
         self.written: list[Outgoing] = []
         self._claimer = Claimer(database, lease.sender_id, ("SMS",))
-        self._recorder = Recorder(database, lease, self.outbox, (), lifetime=LIFETIME)
+        settler = Settler(database, lifetime=LIFETIME)
+        self._receipts = ReceiptRecorder(database, lease, (), settler)
+        self._recorder = Recorder(database, lease, self.outbox, self._receipts, settler)
         self._recording = asyncio.create_task(self._recorder.run())
+        self._recording_receipts = asyncio.create_task(self._receipts.run())
 
     @property
     def sender_id(self) -> int:
@@ -111,12 +118,11 @@ class Player:
     async def record(self) -> None:
         """Record all that came; raises LeaseLost when this sender was taken for dead."""
         self._recorder.wake(hurry=True)
-        while not self._recorder.is_idle:
-            written = asyncio.ensure_future(self._recorder.written.wait())
-            await asyncio.wait((written, self._recording), return_when=asyncio.FIRST_COMPLETED)
-            written.cancel()
-            if self._recording.done():
-                await self._recording
+        recording = (self._recording, self._recording_receipts)
+        while not (self._recorder.is_idle and self._receipts.is_idle):
+            done, _ = await asyncio.wait(recording, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
 
     async def tell_late(self) -> int:
         """Do what a sender does last when it was taken for dead."""
@@ -151,6 +157,7 @@ class Player:
     def leave_off(self) -> None:
         """Record nothing more; only the database knows what was held."""
         self._recording.cancel()
+        self._recording_receipts.cancel()
         if self.lease._connection is not None:
             self.lease._connection.terminate()
 

@@ -17,13 +17,15 @@ from penstock.store.copying import ReceiptRow
 from penstock.store.facts import UNDELIVERED_CODE, Found, Stray
 
 #: Accepted messages remembered by each sender, in two generations of this many.
-GENERATION = 40_000
+GENERATION = 60_000
 #: How long a receipt waits before the database is asked for its message, in seconds.
 ASK_AFTER = 0.02
 #: How long a receipt waits in memory for the answer to its message, in seconds.
 PATIENCE = 0.3
 
 
+#: What is remembered of an accepted message: dispatch_id, seq and parts.
+_Known = tuple[int, int, int]
 _DELIVERED = ReceiptStatus.DELIVERED.value
 
 
@@ -61,8 +63,8 @@ class ReceiptBook:
 
     def __init__(self, carrier_id: int) -> None:
         self.carrier_id = carrier_id
-        self._recent: dict[str, Outgoing] = {}
-        self._older: dict[str, Outgoing] = {}
+        self._recent: dict[str, _Known] = {}
+        self._older: dict[str, _Known] = {}
         self._early: dict[str, Unmatched] = {}
         self._unasked: deque[tuple[float, str]] = deque()
 
@@ -81,7 +83,7 @@ class ReceiptBook:
                 named = [pair for pair in named if pair[1][:2] not in known]
         if len(self._recent) >= GENERATION:
             self._older, self._recent = self._recent, {}
-        self._recent.update(named)
+        self._recent.update([(key, (message[0], message[1], message[6])) for key, message in named])
         return matched
 
     def receive(
@@ -97,8 +99,10 @@ class ReceiptBook:
                 self._wait(receipt, delivery, now, instant)
                 continue
             code = None if status == _DELIVERED else UNDELIVERED_CODE
-            row = (message[0], message[1], status, code, carrier_code, done_at or instant)
-            matched.append((row, message[6], carrier_id, delivery))
+            dispatch_id, seq, parts = message
+            matched.append(
+                ((dispatch_id, seq, status, code, carrier_code, done_at or instant), parts, carrier_id, delivery)
+            )
         return matched
 
     def take_unasked(self, seen_before: float) -> list[str]:

@@ -21,12 +21,14 @@ from penstock.domain.outcome import Accepted, Lost, Outcome, Outgoing, Receipt, 
 from penstock.engine.claimer import Claimer
 from penstock.engine.lease import Lease, LeaseLost, clock
 from penstock.engine.outbox import Held, Outbox
+from penstock.engine.persistence import Settler
+from penstock.engine.receipt_recorder import ReceiptRecorder
 from penstock.engine.receipts import Delivery, ReceiptBook
 from penstock.engine.recorder import Recorder
 from penstock.engine.signals import WORK, Halted, hear
 from penstock.store import facts
 from penstock.store.copying import SubmissionRow
-from penstock.store.database import Database
+from penstock.store.database import PLANNED_ONCE, Database
 
 log = structlog.get_logger(__name__)
 
@@ -82,14 +84,16 @@ class Sender:
         for dead.
         """
         await self._lease.begin()
-        database = await Database.connect(self._dsn, size=6, name=f"penstock sender {self._lease.sender_id}")
+        database = await Database.connect(
+            self._dsn, size=6, name=f"penstock sender {self._lease.sender_id}", settings=PLANNED_ONCE
+        )
         try:
             async with database.connection() as connection:
                 for carrier in sorted({link.carrier for link in self._links}):
                     self._books[carrier] = ReceiptBook(await facts.make_carrier(connection, carrier))
-            self._recorder = Recorder(
-                database, self._lease, self._outbox, self._books.values(), lifetime=self._settings.lifetime
-            )
+            settler = Settler(database, lifetime=self._settings.lifetime)
+            self._receipts = ReceiptRecorder(database, self._lease, self._books.values(), settler)
+            self._recorder = Recorder(database, self._lease, self._outbox, self._receipts, settler)
             claimer = Claimer(database, self._lease.sender_id, self._settings.channel_types)
             try:
                 await self._work_until(stop, database, claimer, started)
@@ -108,6 +112,7 @@ class Sender:
             keeping = [
                 group.create_task(self._lease.keep(self._link_states, self._halt_found)),
                 group.create_task(self._recorder.run()),
+                group.create_task(self._receipts.run()),
                 group.create_task(database.listen(self._hear)),
                 *(group.create_task(link.run()) for link in self._links),
             ]
@@ -136,6 +141,8 @@ class Sender:
         self._recorder.wake(hurry=True)
         while not self._recorder.is_idle or self._outbox.held:
             await self._recorder.written.wait()
+        while not self._receipts.is_idle:
+            await self._receipts.written.wait()
         if self._is_unsure:
             await claimer.return_unknown(self._recorder.known_claims)
         if not await self._lease.end():
@@ -199,7 +206,8 @@ class Sender:
         delivery = Delivery(acknowledge, len(receipts))
         book = self._books[link.carrier]
         self._recorder.add_receipts(book.receive(receipts, delivery, now, self._lease.instant(now)))
-        self._recorder.wake()
+        if book.is_to_ask:
+            self._receipts.wake()
 
     def _fill(self, link: Link) -> None:
         room = link.room

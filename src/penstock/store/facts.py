@@ -148,15 +148,22 @@ async def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) ->
     return {(row[0], row[1]) for row in written}
 
 
-async def add_tallies(connection: Connection, sender_id: int, tallies: Tallies) -> None:
-    """Move the counters."""
-    if not tallies.counts:
+async def add_tallies(
+    connection: Connection, sender_id: int, tallies: Tallies, *, ended: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Move the counters, and end claims by their keys."""
+    if not (tallies.counts or ended):
         return
     keys = list(tallies.counts)
     columns = {name: [getattr(count, name) for count in tallies.counts.values()] for name in _COUNTERS}
     await connection.execute(
         *SQL.add_tallies(
-            sender_id=sender_id, dispatch_ids=[key[0] for key in keys], carrier_ids=[key[1] for key in keys], **columns
+            sender_id=sender_id,
+            dispatch_ids=[key[0] for key in keys],
+            carrier_ids=[key[1] for key in keys],
+            ended_dispatch_ids=[key[0] for key in ended],
+            ended_first_seqs=[key[1] for key in ended],
+            **columns,
         )
     )
 

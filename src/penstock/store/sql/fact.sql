@@ -1,7 +1,13 @@
 -- Facts: what became of messages, written once.
 
 -- name: add_tallies
--- Move the counters of a dispatch in the transaction that writes the facts they count.
+-- Move the counters of dispatches in the transaction that writes the facts they count, and end the claims whose
+-- messages all have an outcome now or went back.
+WITH ended AS (
+    DELETE FROM claim
+    USING unnest(:ended_dispatch_ids::bigint[], :ended_first_seqs::integer[]) AS mine (dispatch_id, first_seq)
+    WHERE claim.dispatch_id = mine.dispatch_id AND claim.first_seq = mine.first_seq
+)
 INSERT INTO tally AS t (dispatch_id, sender_id, carrier_id, accepted, accepted_parts, refused, refused_parts,
     in_doubt, in_doubt_parts, delivered, delivered_parts, undelivered, undelivered_parts, unsent, unsent_parts, late,
     window_count)

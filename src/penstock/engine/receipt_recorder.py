@@ -1,0 +1,135 @@
+"""
+The recorder of receipts: they become facts, and then the carrier hears that we have them.
+
+It works beside the recorder of outcomes, in transactions of its own, so that neither the links nor
+a stop ever wait for receipts.  What it is given belongs to messages whose submission is recorded;
+what belongs to a message that memory does not know is looked up, and kept as a stray if it is not
+there either.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import asyncpg
+
+from penstock.engine.lease import Lease, clock
+from penstock.engine.persistence import Settler, insist
+from penstock.engine.receipts import ASK_AFTER, PATIENCE, Matched, ReceiptBook, Unmatched, stray_of
+from penstock.store import facts
+from penstock.store.database import Connection, Database
+from penstock.store.facts import Tallies
+
+#: Pause between transactions, in seconds: fuller batches cost less each.
+GATHER = 0.005
+#: Receipts that are worth a transaction without a pause.
+FULL = 500
+#: Receipts that one transaction records.
+MOST = 2000
+
+
+class ReceiptRecorder:
+    """Records the receipts that the links of one sender get."""
+
+    def __init__(self, database: Database, lease: Lease, books: Iterable[ReceiptBook], settler: Settler) -> None:
+        self._database = database
+        self._lease = lease
+        self._books = tuple(books)
+        self._settler = settler
+        self._next: list[Matched] = []
+        self._is_writing = False
+        self._wanted = asyncio.Event()
+        self.written = asyncio.Event()  #: set after each transaction
+
+    def add(self, matched: Sequence[Matched]) -> None:
+        """Take in receipts whose message is recorded."""
+        if matched:
+            self._next.extend(matched)
+            self._wanted.set()
+
+    def wake(self) -> None:
+        """There may be receipts to look up."""
+        self._wanted.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that came has been recorded."""
+        return not (self._next or self._is_writing)
+
+    async def run(self) -> None:
+        """Record for ever."""
+        while True:
+            await self._wait()
+            await self._look_up()
+            batch, self._next = self._next[:MOST], self._next[MOST:]
+            if self._next:
+                self._wanted.set()
+            if batch:
+                self._is_writing = True
+                await self._write(batch)
+                self._is_writing = False
+            self.written.set()
+            self.written.clear()
+
+    async def _wait(self) -> None:
+        # Receipts that wait for their message are looked at now and then.
+        try:
+            async with asyncio.timeout(ASK_AFTER if any(book.is_to_ask for book in self._books) else PATIENCE):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+        if len(self._next) < FULL:
+            await asyncio.sleep(GATHER)
+        self._wanted.clear()
+
+    async def _look_up(self) -> None:
+        """Find the messages of receipts that memory does not know; what is not there either becomes a stray."""
+        for book in self._books:
+            ids = book.take_unasked(clock() - ASK_AFTER)
+            if ids:
+                found = await insist(partial(self._find, book.carrier_id, ids))
+                self._next.extend(book.find(found))
+            strays = book.take_strays(clock() - PATIENCE)
+            if strays:
+                await insist(partial(self._keep, book.carrier_id, strays))
+                for stray in strays:
+                    stray.delivery.settle()
+
+    async def _find(self, carrier_id: int, ids: list[str]) -> dict[str, facts.Found]:
+        async with self._database.connection() as connection:
+            return await facts.find_submissions(connection, carrier_id, ids)
+
+    async def _keep(self, carrier_id: int, strays: list[Unmatched]) -> None:
+        async with self._database.connection() as connection:
+            await facts.keep_strays(connection, carrier_id, [stray_of(stray) for stray in strays])
+
+    async def _write(self, batch: list[Matched]) -> None:
+        try:
+            await insist(partial(self._transact, batch, are_new=True))
+        except asyncpg.UniqueViolationError:
+            await insist(partial(self._transact, batch, are_new=False))
+        for delivery, count in Counter([delivery for _, _, _, delivery in batch]).items():
+            delivery.settle(count)
+        await self._settler.settle({row[0] for row, _, _, _ in batch}, more=len(self._next) >= FULL)
+
+    async def _transact(self, batch: list[Matched], *, are_new: bool) -> None:
+        async with self._database.transaction(sure=False) as connection:
+            receipts = await self._store(connection, batch, are_new=are_new)
+            tallies = Tallies()
+            counted = Counter([(row[0], carrier_id, row[2], parts) for row, parts, carrier_id, _ in receipts])
+            for (dispatch_id, carrier_id, status, parts), times in counted.items():
+                facts.count_receipts(tallies.of(dispatch_id, carrier_id), status, parts, times)
+            await facts.add_tallies(connection, self._lease.sender_id, tallies)
+
+    @staticmethod
+    async def _store(connection: Connection, batch: list[Matched], *, are_new: bool) -> list[Matched]:
+        """Write receipts and return those that were new."""
+        if are_new:
+            await facts.copy_receipts(connection, [row for row, _, _, _ in batch])
+            return batch
+        firsts: dict[tuple[int, int], Matched] = {}
+        for matched in batch:
+            firsts.setdefault(matched[0][:2], matched)
+        new = await facts.insert_receipts(connection, [row for row, _, _, _ in firsts.values()])
+        return [firsts[key] for key in new]
