@@ -9,12 +9,15 @@ LOCKS := requirements.lock requirements-dev.lock
 STAMP := $(VENV)/.made-of-$(shell cat $(LOCKS) pyproject.toml | cksum | tr ' ' '-')
 PEER := tests/channels/peer
 SOURCES := src tests demo
+GATEWAYS := jasmin tasks
+GATEWAY_FILES := tests/bench/peers
+GATEWAY_VENVS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench peers lock
+.PHONY: help setup run demo test check bench bench-peers peers lock
 
 help:  ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP)  ## make .venv with the command .venv/bin/penstock
 
@@ -45,6 +48,16 @@ check: setup  ## format, lint, types, direction of imports
 bench: setup  ## measure and print a table
 	$(BIN)/python -m tests.bench
 
+bench-peers: setup $(GATEWAYS:%=$(GATEWAY_VENVS)/%/made)  ## measure beside Kannel, Jasmin, Celery and dramatiq (ARGS=--help)
+	$(GATEWAY_FILES)/install.sh
+	$(BIN)/python -m tests.bench.peers $(ARGS)
+
+# Their Python packages never mix with ours.
+$(GATEWAY_VENVS)/%/made: $(GATEWAY_FILES)/%.lock | setup
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 # Tests against an SMSC that is not ours need node; without it they are skipped, and say so.
 peers:
 	@if command -v npm >/dev/null; then \
@@ -64,6 +77,9 @@ lock: setup  ## write the lock files anew from pyproject.toml; do it with Python
 	$(BIN)/python -m pip install --quiet pip-tools
 	env -u PIP_FIND_LINKS $(LOCK) requirements.lock pyproject.toml
 	env -u PIP_FIND_LINKS $(LOCK) requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
-	@for lock in $(LOCKS); do \
+	for name in $(GATEWAYS); do \
+		env -u PIP_FIND_LINKS $(LOCK) $(GATEWAY_FILES)/$$name.lock $(GATEWAY_FILES)/$$name.in || exit 1; \
+	done
+	@for lock in $(LOCKS) $(GATEWAYS:%=$(GATEWAY_FILES)/%.lock); do \
 		{ echo "# Written by make lock."; cat $$lock; } > $$lock.new && mv $$lock.new $$lock; \
 	done
