@@ -120,8 +120,6 @@ def main() -> int:
     """Measure in a directory that is gone afterwards."""
     options = _options()
     home = Path(tempfile.mkdtemp(prefix="penstock-peers-"))
-    # PostgreSQL runs as a user of its own when we are root.
-    home.chmod(0o755)
     try:
         return uvloop.run(_run(options, home))
     except asyncio.CancelledError:
