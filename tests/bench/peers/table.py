@@ -43,7 +43,7 @@ def as_markdown(results: Results, note: str) -> str:
     """Return the tables as Markdown."""
     parts = []
     for sheet in _sheets(results):
-        lines = [sheet.head, ["---", *["---:"] * (len(sheet.head) - 1)], *sheet.rows]
+        lines = [sheet.head, ["---:" if cell[:1].isdigit() else "---" for cell in sheet.rows[0]], *sheet.rows]
         parts.append(f"**{sheet.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*parts, note]) + "\n"
 
