@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements.lock requirements-dev.lock
+LOCKS := requirements.lock requirements-dev.lock requirements-fuzz.lock
 # The environment is made anew, or brought up to date, when what it is made from changes.
 STAMP := $(VENV)/.made-of-$(shell cat $(LOCKS) pyproject.toml | cksum | tr ' ' '-')
 PEER := tests/channels/peer
@@ -77,6 +77,7 @@ lock: setup  ## write the lock files anew from pyproject.toml; do it with Python
 	$(BIN)/python -m pip install --quiet pip-tools
 	env -u PIP_FIND_LINKS $(LOCK) requirements.lock pyproject.toml
 	env -u PIP_FIND_LINKS $(LOCK) requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
+	env -u PIP_FIND_LINKS $(LOCK) requirements-fuzz.lock --extra fuzz --constraint requirements-dev.lock pyproject.toml
 	for name in $(GATEWAYS); do \
 		env -u PIP_FIND_LINKS $(LOCK) $(GATEWAY_FILES)/$$name.lock $(GATEWAY_FILES)/$$name.in || exit 1; \
 	done
