@@ -22,6 +22,7 @@ from penstock.engine.stop import Stops
 from penstock.engine.sweeper import Sweeper
 from penstock.http.app import build
 from penstock.http.limits import Limits
+from penstock.http.protocol import BoundedProtocol
 from penstock.http.service import Services
 from penstock.store.database import Database
 
@@ -70,7 +71,7 @@ async def run_api(
                 uvicorn.Config(
                     build(services, limits, Metrics(database).read),
                     loop="none",
-                    http="httptools",
+                    http=BoundedProtocol,
                     ws="none",
                     lifespan="off",
                     log_config=None,

@@ -13,6 +13,7 @@ CallerError
 ├── StopReceiptNotFound     404  4042
 ├── MessageNotFound         404   404
 ├── MethodNotAllowed        405  4050
+├── RequestTimeout          408  4080
 ├── IdempotencyConflict     409  4090
 ├── PayloadTooLarge         413  4130
 ├── UnsupportedMediaType    415  4150
@@ -104,6 +105,12 @@ class MethodNotAllowed(CallerError):
     """The path knows other methods."""
 
     status, code, text = 405, 4050, "Method Not Allowed"
+
+
+class RequestTimeout(CallerError):
+    """The request did not come in time."""
+
+    status, code, text = 408, 4080, "Request Timeout"
 
 
 class IdempotencyConflict(CallerError):

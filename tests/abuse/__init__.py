@@ -1,0 +1,1 @@
+"""What strangers may try: floods, silence, nonsense, bombs and guesses."""
