@@ -9,6 +9,7 @@ It says one line on stdout when it is ready.  SIGTERM makes it drain and end.
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -102,8 +103,15 @@ async def _main() -> None:
         await _live(line, stdin)
 
 
+def _raise_file_limit() -> None:
+    """Allow as many open connections as the system lets us: the usual 1024 are few for an API."""
+    wanted, most = 65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
 def main() -> int:
     """Live and return the exit code."""
+    _raise_file_limit()
     # A Ctrl-C is the supervisor's to hear.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What is imported stays.  Messages in flight are many small tuples without cycles: with the usual

@@ -18,6 +18,7 @@ from penstock.domain.model import Caller
 from penstock.http.answers import answer_anything, answer_error
 from penstock.http.auth import authenticate, require_kind
 from penstock.http.call import Call
+from penstock.http.guesses import Guesses
 from penstock.http.limits import Limits
 from penstock.http.operation import OPEN, Body, Operation
 from penstock.http.operations import dispatches, messages, own
@@ -35,7 +36,7 @@ def build(services: Services, limits: Limits, metrics: Metrics | None = None) ->
     operations = (*documented, *reference_operations(documented))
     if metrics is not None:
         operations = (*operations, _metrics(metrics))
-    resources = _resources(operations, services, limits)
+    resources = _resources(operations, services, limits, Guesses())
     return Edge(Router([Route(path, resource) for path, resource in resources.items()], redirect_slashes=False))
 
 
@@ -68,13 +69,14 @@ class Edge:
 class Resource:
     """A path with its methods."""
 
-    def __init__(self, operations: Iterable[Operation], services: Services, limits: Limits) -> None:
+    def __init__(self, operations: Iterable[Operation], services: Services, limits: Limits, guesses: Guesses) -> None:
         """Serve *operations*, one a method."""
         self._operations = {operation.method: operation for operation in operations}
         if "GET" in self._operations:
             self._operations["HEAD"] = self._operations["GET"]
         self._services = services
         self._limits = limits
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to the path."""
@@ -87,17 +89,19 @@ class Resource:
             return answer_error(MethodNotAllowed(), {"Allow": ", ".join(sorted(self._operations))})
         caller = _NOBODY
         if operation.kinds is not OPEN:
-            caller = await authenticate(request, self._services.keys)
+            caller = await authenticate(request, self._services.keys, self._guesses)
             require_kind(caller, operation.kinds)
         return await operation.handler(Call(request, caller, self._services, self._limits))
 
 
-def _resources(operations: Iterable[Operation], services: Services, limits: Limits) -> Mapping[str, Resource]:
+def _resources(
+    operations: Iterable[Operation], services: Services, limits: Limits, guesses: Guesses
+) -> Mapping[str, Resource]:
     """Gather the operations of each path, in their order: a path without parameters comes before one that hides it."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    resources = {path: Resource(found, services, limits) for path, found in by_path.items()}
+    resources = {path: Resource(found, services, limits, guesses) for path, found in by_path.items()}
     resources["/api/v1/message/"] = resources["/api/v1/message"]
     return resources
 

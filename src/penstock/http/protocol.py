@@ -16,6 +16,7 @@ the wire, and is not logged: whoever can send a byte could fill the disk.
 
 import asyncio
 import enum
+import resource
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -38,7 +39,11 @@ class Bounds(msgspec.Struct, frozen=True):
     body_bytes: int = 10_000  #: that it brings at least meanwhile: 500 a second
     answer_seconds: float = 60.0  #: without room for the answer
     waiting: int = 100  #: requests on one connection behind the one that is being answered
-    connections: int = 8_000
+    connections: int = 8_000  #: less where the system allows fewer open files
+
+
+#: Open files that are not connections of clients.
+_OTHER_FILES = 200
 
 
 class _Phase(enum.Enum):
@@ -74,6 +79,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stalled_at: float | None = None
         self._look_later: asyncio.TimerHandle | None = None
         self._fault: CallerError | None = None
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most_connections = min(self.bounds.connections, max(_OTHER_FILES, allowed - _OTHER_FILES))
 
     # What the transport tells.
 
@@ -82,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = self._watched_flow = _Flow(transport)
         self._look_later = self.loop.call_later(self.bounds.head_seconds, self._look)
-        if len(self.connections) > self.bounds.connections and not self._make_room():
+        if len(self.connections) > self._most_connections and not self._make_room():
             self._refuse(StoreUnavailable())
 
     def connection_lost(self, exc: Exception | None) -> None:

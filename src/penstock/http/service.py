@@ -32,8 +32,12 @@ from penstock.domain.model import (
 class Keys(Protocol):
     """API keys."""
 
-    async def authenticate(self, key_id: int, secret: str) -> Caller | None:
-        """Return the caller behind a key; None for an unknown, revoked or wrong one."""
+    async def authenticate(self, key_id: int, secret: str, *, look: bool = True) -> Caller | None:
+        """
+        Return the caller behind a key; None for an unknown, revoked or wrong one.
+
+        When *look* is false the answer is given from memory: a key made in the last seconds may not be known.
+        """
 
 
 class Dispatches(Protocol):

@@ -6,9 +6,11 @@ The secret is 256 random bits, so a single SHA-256 is as good as a slow hash and
 """
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import secrets
+from typing import NamedTuple
 
 from penstock.domain.model import Caller
 from penstock.store.database import Connection
@@ -54,13 +56,38 @@ async def create_key(connection: Connection, account_id: int, kind: int, traffic
     return base64.b64encode(f"{key_id}:{secret}".encode()).decode()
 
 
-async def find_caller(connection: Connection, key_id: int, secret: str) -> Caller | None:
-    """Return who holds a key; None for an unknown or revoked one and for a wrong secret."""
-    row = await connection.fetchrow(*SQL.find_key(key_id=key_id))
-    digest = _digest(secret)
-    if row is None or not hmac.compare_digest(row["secret_hash"], digest):
-        return None
-    return Caller(row["account_id"], key_id, row["kind"], row["traffic_center_id"])
+class Key(NamedTuple):
+    """A valid key."""
+
+    secret_hash: bytes
+    caller: Caller
+
+
+class Version(NamedTuple):
+    """What differs when a key was made or revoked."""
+
+    valid: int
+    newest_id: int | None
+    revoked_at: dt.datetime | None
+
+
+async def version(connection: Connection) -> Version:
+    """Look whether anything can have changed."""
+    return Version(*await connection.fetchrow(*SQL.look_at_keys()) or (0, None, None))
+
+
+async def valid_keys(connection: Connection) -> dict[int, Key]:
+    """Return all keys that are not revoked, by their ids."""
+    rows = await connection.fetch(*SQL.list_keys())
+    return {
+        row["id"]: Key(row["secret_hash"], Caller(row["account_id"], row["id"], row["kind"], row["traffic_center_id"]))
+        for row in rows
+    }
+
+
+def is_secret(key: Key, secret: str) -> bool:
+    """Tell, in a time that does not depend on how much of it is right, whether *secret* is that of *key*."""
+    return hmac.compare_digest(key.secret_hash, _digest(secret))
 
 
 def _digest(secret: str) -> bytes:

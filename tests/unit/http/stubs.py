@@ -18,7 +18,7 @@ KEY = base64.b64encode(b"1:secret").decode()
 class OneKey:
     """Knows one key of kind 1."""
 
-    async def authenticate(self, key_id: int, secret: str) -> Caller | None:
+    async def authenticate(self, key_id: int, secret: str, *, look: bool = True) -> Caller | None:  # noqa: ARG002
         """Return its caller."""
         return Caller(1, 1, 1, 1) if (key_id, secret) == (1, "secret") else None
 
