@@ -14,20 +14,22 @@ from msgspec import Meta
 from penstock.domain.model import Entry
 
 _LOCAL_TIME = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
+_SENDER_NAME = {"pattern": "^[A-Za-z0-9._ -]{3,11}$"}
+_NAME = {"minLength": 1, "maxLength": 255}
 
-Text = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
+# What holds of an element is said at the element: msgspec takes no "items" from the list.
 Hours = Annotated[
-    list[int],
+    list[Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 23})]],
     Meta(
         description="Allowed hours 0…23; an empty list restricts nothing.",
-        extra_json_schema={"uniqueItems": True, "items": {"type": "integer", "minimum": 0, "maximum": 23}},
+        extra_json_schema={"uniqueItems": True},
     ),
 ]
 Days = Annotated[
-    list[int],
+    list[Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 7})]],
     Meta(
         description="Allowed weekdays, 1 (Monday) … 7 (Sunday); an empty list restricts nothing.",
-        extra_json_schema={"uniqueItems": True, "items": {"type": "integer", "minimum": 1, "maximum": 7}},
+        extra_json_schema={"uniqueItems": True},
     ),
 ]
 LocalTime = Annotated[
@@ -44,20 +46,17 @@ Ttl = Annotated[
         extra_json_schema={"minimum": 60, "maximum": 86400},
     ),
 ]
-Tags = Annotated[list[str], Meta(extra_json_schema={"items": {"type": "string", "pattern": r"^\w+$"}})]
+Tags = list[Annotated[str, Meta(extra_json_schema={"pattern": r"^\w+$"})]]
 SenderName = Annotated[
     str,
     Meta(
         description="3…11 characters: Latin letters, digits, dot, hyphen, underscore, space.",
-        extra_json_schema={"pattern": "^[A-Za-z0-9._ -]{3,11}$"},
+        extra_json_schema=_SENDER_NAME,
     ),
 ]
-Channel = Annotated[str, Meta(description="SMS is served.", extra_json_schema={"examples": ["SMS"]})]
+Channel = Annotated[str, Meta(description="The channel; SMS is served.", extra_json_schema={"enum": ["SMS"]})]
 CallbackUrl = Annotated[str, Meta(extra_json_schema={"format": "uri", "maxLength": 2048})]
-CallbackEvents = Annotated[
-    list[str],
-    Meta(extra_json_schema={"items": {"enum": ["delivered", "sent", "read", "price", "click"]}}),
-]
+CallbackEvents = list[Annotated[str, Meta(extra_json_schema={"enum": ["delivered", "sent", "read", "price", "click"]})]]
 
 
 class RateBody(msgspec.Struct):
@@ -85,15 +84,22 @@ class Sending(msgspec.Struct, rename="camel", kw_only=True):
 class DispatchBody(Sending, kw_only=True):
     """A dispatch to create: dispatchName, senderName and content are required, each by either of its names."""
 
-    dispatch_name: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255})] | None = None
-    name: Annotated[str, Meta(description="Alias of dispatchName.")] | None = None
+    dispatch_name: Annotated[str, Meta(extra_json_schema=_NAME)] | None = None
+    name: Annotated[str, Meta(description="Alias of dispatchName.", extra_json_schema=_NAME)] | None = None
     channel_type: Channel | None = "SMS"
     sender_name: SenderName | None = None
-    source: Annotated[str, Meta(description="Alias of senderName.")] | None = None
+    source: Annotated[str, Meta(description="Alias of senderName.", extra_json_schema=_SENDER_NAME)] | None = None
     content: (
-        Annotated[str, Meta(description="The text, with placeholders {name}; {{ and }} are literal braces.")] | None
+        Annotated[
+            str,
+            Meta(
+                description="The text, with placeholders {name}; {{ and }} are literal braces.",
+                extra_json_schema={"minLength": 1},
+            ),
+        ]
+        | None
     ) = None
-    message: Annotated[str, Meta(description="Alias of content.")] | None = None
+    message: Annotated[str, Meta(description="Alias of content.", extra_json_schema={"minLength": 1})] | None = None
     rate: RateBody | None = None
 
 
@@ -122,6 +128,10 @@ class LooseEntry(msgspec.Struct):
 
 Entries = list[Entry] | Entry | list[LooseEntry] | LooseEntry
 
+_ELEMENTS = Meta(extra_json_schema={"minItems": 1, "maxItems": 1000})
+#: A fill and a sending, as the reference shows them.
+EntryArray = Annotated[list[Entry], _ELEMENTS]
+
 
 class PatchBody(msgspec.Struct):
     """What can be changed of a dispatch while it runs; null lifts the limit."""
@@ -136,6 +146,7 @@ class StopBody(msgspec.Struct):
 
 
 MessageBodies = list[MessageBody] | MessageBody
+MessageArray = Annotated[list[MessageBody], _ELEMENTS]
 
 DISPATCH = msgspec.json.Decoder(DispatchBody)
 MESSAGES = msgspec.json.Decoder(MessageBodies)

@@ -15,8 +15,10 @@ from penstock.domain.errors import (
     CallerError,
     DispatchNotFound,
     NotAuthenticated,
+    RequestTimeout,
     StopReceiptNotFound,
     StoreUnavailable,
+    TooManyRequests,
 )
 from penstock.http.answers import INTERNAL_ERROR
 from penstock.http.operation import OPEN, Body, Operation
@@ -27,13 +29,20 @@ Json = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _EXAMPLE_ID = 10000000125
-_ANY_KEY = (NotAuthenticated, BadCredentials, AccessDenied, StoreUnavailable)
+_ANY_KEY = (NotAuthenticated, BadCredentials, AccessDenied, TooManyRequests, StoreUnavailable)
+_ANY_BODY = (RequestTimeout,)
+_BUSY = (TooManyRequests.status, StoreUnavailable.status)
 _PATH_PARAMETERS: dict[str, Json] = {
     "dispatch_id": {
         "description": "The id that creating it answered.",
         "schema": {"type": "integer", "format": "int64"},
     },
     "message_uuid": {"description": "The messageUuid.", "schema": {"type": "string", "format": "uuid"}},
+}
+#: What each of these answers is the parameter of others.
+_MADE_BY = {
+    ("/api/v1/dispatch", "$response.body#/dispatchId"): "dispatch_id",
+    ("/api/v1/message", "$response.body#/items/0/messageUuid"): "message_uuid",
 }
 #: Fields that have two names, one of which is required; types alone cannot say so.
 _EITHER = (("dispatchName", "name"), ("senderName", "source"), ("content", "message"))
@@ -45,10 +54,13 @@ def document(operations: Sequence[Operation]) -> Json:
     shapes.append(ErrorAnswer)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     by_shape = dict(zip(map(repr, shapes), schemas, strict=True))
-    components["DispatchBody"]["allOf"] = [{"anyOf": [{"required": [name]} for name in names]} for names in _EITHER]
+    components["DispatchBody"]["allOf"] = [{"anyOf": list(map(_given, names))} for names in _EITHER]
     paths: Json = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_shape)
+    for (path, source), parameter in _MADE_BY.items():
+        links = {_id(one): _link(one, parameter, source) for one in operations if f"{{{parameter}}}" in one.path}
+        paths[path]["post"]["responses"]["200"]["links"] = links
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,10 +84,22 @@ def document(operations: Sequence[Operation]) -> Json:
     }
 
 
+def _given(name: str) -> Json:
+    return {"required": [name], "properties": {name: {"type": "string"}}}
+
+
+def _link(one: Operation, parameter: str, source: str) -> Json:
+    return {"operationId": _id(one), "parameters": {parameter: source}, "description": one.summary}
+
+
+def _id(one: Operation) -> str:
+    return f"{one.method.lower()}{re.sub(r'[^A-Za-z]+', '_', one.path)}".rstrip("_")
+
+
 def _operation(one: Operation, by_shape: dict[str, Json]) -> Json:
     described: Json = {
         "tags": [one.group],
-        "operationId": f"{one.method.lower()}{re.sub(r'[^A-Za-z]+', '_', one.path)}".rstrip("_"),
+        "operationId": _id(one),
         "summary": one.summary,
         "responses": _answers(one, by_shape),
         "security": [] if one.kinds is OPEN else [{"basic": []}, {"bearer": []}],
@@ -119,6 +143,7 @@ def _answers(one: Operation, by_shape: dict[str, Json]) -> Json:
     if one.answer is not None:
         good = {"description": one.answer.description or "Done.", **_content(one.answer, by_shape)}
     errors: tuple[type[CallerError], ...] = one.errors if one.kinds is OPEN else (*_ANY_KEY, *one.errors)
+    errors = errors if one.request is None else (*errors, *_ANY_BODY)
     by_status: dict[int, list[tuple[int, str]]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append((error.code, _example_text(error)))
@@ -136,7 +161,7 @@ def _error(status: int, found: Sequence[tuple[int, str]]) -> Json:
             }
         },
     }
-    if status == StoreUnavailable.status:
+    if status in _BUSY:
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return answer
 

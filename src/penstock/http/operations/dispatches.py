@@ -100,7 +100,7 @@ OPERATIONS = (
             "The answer has one element per element of the request, in its order; one bad element never fails its "
             "neighbours."
         ),
-        request=json(list[Entry] | Entry),
+        request=json(bodies.EntryArray | Entry),
         answer=json(list[shapes.FilledItem]),
         errors=(*_BODY_ERRORS, DispatchNotFound, InappropriateStatus),
         takes_idempotency_key=True,

@@ -56,7 +56,7 @@ _SEND = Operation(
         "Takes 1…1000 messages; a bare object counts as an array of one. A failing item does not fail its "
         "neighbours: errors is then true and the item has code 400 and an errorCode. A trailing slash is accepted."
     ),
-    request=json(list[bodies.MessageBody] | bodies.MessageBody),
+    request=json(bodies.MessageArray | bodies.MessageBody),
     answer=json(shapes.SendAnswer),
     errors=(*_BODY_ERRORS, IdempotencyConflict, InsufficientFunds),
     takes_idempotency_key=True,

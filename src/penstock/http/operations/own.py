@@ -31,6 +31,7 @@ _GROUP = "Beyond the Direct API"
 _STATUSES = [status.value for status in MessageStatus]
 _FORMATS = ("json", "csv")
 _MAX_FILE_NAME = 255
+_NAME = {"type": "string", "minLength": 1, "maxLength": _MAX_FILE_NAME}
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -161,7 +162,7 @@ OPERATIONS = (
             "substitutions; comma, semicolon and tab separate. NDJSON has one element of a fill a line. "
             "Content-Encoding may be gzip; the Idempotency-Key knows a file by its unpacked content."
         ),
-        query=(Parameter("name", "The name of the file, as the list shows it.", schema={"type": "string"}),),
+        query=(Parameter("name", "The name of the file, as the list shows it.", schema=_NAME),),
         request=Body((files.CSV_TYPE, files.NDJSON_TYPES[0]), None, "A file of contacts."),
         answer=json(shapes.FileAnswer),
         errors=(
