@@ -226,12 +226,12 @@ class MessageAnswer(Answer, frozen=True, kw_only=True):
 
 
 class LineAnswer(Answer, frozen=True, kw_only=True):
-    """One message of an export."""
+    """One message of an export; what is not known is absent."""
 
     message_uuid: str
     destination: str
     status: str
-    error_code: int | UnsetType
+    error_code: int | UnsetType = UNSET
     parts: int
-    sent_time: str | UnsetType
-    status_time: str | UnsetType
+    sent_time: str | UnsetType = UNSET
+    status_time: str | UnsetType = UNSET
