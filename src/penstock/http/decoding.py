@@ -52,7 +52,11 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, where: str = "") -> T:
 
 def refuse_nul(value: object, where: str = "") -> None:
     """Raise BadRequest when any string in *value* holds U+0000, which PostgreSQL cannot store."""
-    place = _find_nul(msgspec.to_builtins(value))
+    try:
+        place = _find_nul(msgspec.to_builtins(value))
+    except RecursionError as error:
+        # The decoder goes a little deeper than a search in Python can.
+        raise BadRequest(f"{where}broken JSON: nested too deeply") from error
     if place is not None:
         colon = ": " if place else ""
         raise BadRequest(f"{where}{place.removeprefix('.')}{colon}the character U+0000 is not allowed")

@@ -6,6 +6,7 @@ substitution.  Comma, semicolon and tab are understood as the separator, whichev
 first.  Rows count from 1 without the header and blank lines, in complaints as in the answer.
 """
 
+import asyncio
 import codecs
 import csv
 import io
@@ -22,6 +23,10 @@ from penstock.http.decoding import decode
 from penstock.http.inflate import read_file
 
 BATCH = 5000  #: entries handed on at once
+#: Octets from which on a batch is handed on though it has fewer entries: rows may be long.
+_BATCH_BYTES = 4 * 1024 * 1024
+#: Octets read at once: a reader looks at an unfinished row again with each piece, and others wait meanwhile.
+_PIECE = 64 * 1024
 _MAX_ROW = 1024 * 1024  #: characters; a quote that is never closed would hoard the rest of the file
 _SEPARATORS = ",;\t"
 #: Charsets of contact files as spreadsheets here write them.
@@ -55,17 +60,35 @@ async def _batches(
     feed: Callable[[bytes], Iterator[Entry]],
     finish: Callable[[], Iterator[Entry]],
 ) -> AsyncIterator[Sequence[Entry]]:
-    """Gather what a reader makes of each piece into batches."""
+    """Gather what a reader makes of each piece into batches; between pieces it is others' turn."""
     batch: list[Entry] = []
-    async for piece in pieces:
+    size = 0
+    async for piece in _pieces(pieces):
         seen(piece)
+        size += len(piece)
         batch.extend(feed(piece))
-        while len(batch) >= BATCH:
+        while len(batch) >= BATCH or (batch and size >= _BATCH_BYTES):
             yield batch[:BATCH]
             del batch[:BATCH]
+            size = 0
+        await asyncio.sleep(0)
     batch.extend(finish())
     for start in range(0, len(batch), BATCH):
         yield batch[start : start + BATCH]
+
+
+async def _pieces(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Make pieces of one size, however the network and the packer have cut them."""
+    held = bytearray()
+    async for piece in pieces:
+        held += piece
+        start = 0
+        while len(held) - start >= _PIECE:
+            yield bytes(held[start : start + _PIECE])
+            start += _PIECE
+        del held[:start]
+    if held:
+        yield bytes(held)
 
 
 class CsvReader:

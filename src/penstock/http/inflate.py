@@ -17,6 +17,9 @@ _GZIP = 16 + zlib.MAX_WBITS  #: zlib's way to ask for a gzip header and trailer
 _PIECE = 256 * 1024  #: unpacked at most in one go, so that a small chunk cannot fill the memory
 _MAX_GROWTH = 200
 _HARMLESS = 16 * 1024 * 1024  #: below this the growth does not matter
+#: Parallel packers write a member for each 64 KiB or more; one costs as much as unpacking some kilobytes.
+_LEAST_MEMBER = 1024
+_HARMLESS_MEMBERS = 1000
 
 
 async def read_file(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -47,6 +50,7 @@ class _Gunzip:
         self._limit = limit
         self._taken = 0
         self._given = 0
+        self._members = 1
         self._member = zlib.decompressobj(_GZIP)
         self._is_inside = False
 
@@ -55,7 +59,7 @@ class _Gunzip:
         self._taken += len(data)
         while data:
             if self._member.eof:
-                self._member = zlib.decompressobj(_GZIP)
+                self._begin_member()
             self._is_inside = True
             try:
                 piece = self._member.decompress(data, _PIECE)
@@ -71,6 +75,13 @@ class _Gunzip:
                 data, self._is_inside = self._member.unused_data, False
             else:
                 data = self._member.unconsumed_tail
+
+    def _begin_member(self) -> None:
+        self._members += 1
+        if self._members > _HARMLESS_MEMBERS and self._members * _LEAST_MEMBER > max(self._taken, self._given):
+            message = "gzip: expected members of more than a few bytes"
+            raise BadRequest(message)
+        self._member = zlib.decompressobj(_GZIP)
 
     def finish(self) -> None:
         """Raise BadRequest when the stream ended in the middle."""
