@@ -1,9 +1,14 @@
 """
 Logs: one line on stderr for each event, its name and fields as key=value.
+
+What an exception says may quote a text or a number of somebody (PostgreSQL shows the whole row that
+it refused), so above the level debug only its type, its SQLSTATE and its place in the code are told.
 """
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 
 import structlog
 
@@ -18,7 +23,7 @@ def set_up(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_whole if level == "debug" else _places),
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -28,11 +33,39 @@ def set_up(level: str) -> None:
     logging.basicConfig(handlers=[_Bridge()], level=_LIBRARY_LEVEL, force=True)
 
 
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def _whole(exc_info: _Raised) -> str:
+    return "".join(traceback.format_exception(exc_info[1])).rstrip("\n")
+
+
+def _places(exc_info: _Raised) -> str:
+    """Write where an exception and those behind it come from, and nothing of what they say."""
+    error: BaseException | None = exc_info[1]
+    told: list[str] = []
+    while error is not None:
+        told += (*traceback.format_tb(error.__traceback__), _kind(error))
+        if isinstance(error, BaseExceptionGroup):
+            told += (_places((type(one), one, one.__traceback__)) for one in error.exceptions)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if error is not None:
+            told.append("\nbecause of\n")
+    return "".join(told)
+
+
+def _kind(error: BaseException) -> str:
+    """Return the type of an exception, and what PostgreSQL says of it without quoting a row."""
+    names = ("sqlstate", "table_name", "constraint_name")
+    known = [f"{name}={getattr(error, name)}" for name in names if getattr(error, name, None)]
+    return " ".join((f"{type(error).__module__}.{type(error).__qualname__}", *known))
+
+
 class _Bridge(logging.Handler):
     """Passes on what libraries say by `logging`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
-        structlog.get_logger().log(
-            record.levelno, "library", name=record.name, said=record.getMessage(), exc_info=record.exc_info
-        )
+        # Its first line: asyncio shows a task with what it raised in the next ones.
+        said = record.getMessage().partition("\n")[0]
+        structlog.get_logger().log(record.levelno, "library", name=record.name, said=said, exc_info=record.exc_info)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from penstock.engine.filling import ERRORS_TOLD
 from tests.abuse.conftest import ClientAt, make_key
 from tests.harness.stage import Stage
 from tests.wire.conftest import LIMITS
@@ -151,6 +152,18 @@ async def test_packed_json_is_not_taken(client: httpx.AsyncClient, paths: dict[s
 
 
 # Files.
+
+
+async def test_a_file_of_nothing_but_mistakes_fills_no_memory(client: httpx.AsyncClient, stage: Stage) -> None:
+    """Of very many wrong rows the first are told, and of a very long destination the beginning."""
+    dispatch_id = await stage.create()
+    lines = b"destination\n" + b"x" * 100_000 + b"\n" + b"x\n" * ERRORS_TOLD
+    path = f"/api/penstock/v1/dispatch/{dispatch_id}/messages"
+    response = await client.post(path, content=lines, headers={"Content-Type": "text/csv"})
+
+    body = response.json()
+    assert (body["total"], body["accepted"], len(body["errors"])) == (ERRORS_TOLD + 1, 0, ERRORS_TOLD)
+    assert body["errors"][0]["destination"] == "x" * 64
 
 
 async def upload(client: httpx.AsyncClient, stage: Stage, body, encoding: str = "gzip") -> tuple[int, int | None, str]:

@@ -28,6 +28,11 @@ log = structlog.get_logger(__name__)
 
 _RECIPES_KEPT = 1000
 
+#: Rows of a file of which it is told why they were not taken; those beyond are only counted.
+ERRORS_TOLD = 100_000
+#: Characters of what such a row has for a destination: it may be a whole book.
+_TOLD_LENGTH = 64
+
 
 class _Recipe(msgspec.Struct, frozen=True):
     """What does not change of a dispatch."""
@@ -128,8 +133,8 @@ class Filling:
         async for entries in rows:
             prepared, wrong = prepare(recipe.template, entries, zoned=recipe.zoned, fallback_zone=recipe.default_zone)
             errors += [
-                RowError(total + index + 1, entries[index].destination, int(code))
-                for index, code in sorted(wrong.items())
+                RowError(total + index + 1, entries[index].destination[:_TOLD_LENGTH], int(code))
+                for index, code in sorted(wrong.items())[: ERRORS_TOLD - len(errors)]
             ]
             total += len(entries)
             if not prepared:

@@ -42,7 +42,7 @@ class FilledItem(Answer, frozen=True, kw_only=True):
 
 
 class RefusedRow(Answer, frozen=True, kw_only=True):
-    """A row of a file that was kept out; rows count from 1, without the header and blank lines."""
+    """A row of a file that was kept out, its destination cut to 64 characters; rows count without the header."""
 
     row: int
     destination: str
@@ -50,7 +50,7 @@ class RefusedRow(Answer, frozen=True, kw_only=True):
 
 
 class FileAnswer(Answer, frozen=True, kw_only=True):
-    """What a file brought into a dispatch."""
+    """What a file brought into a dispatch; of more than 100000 errors the first are listed."""
 
     total: int
     accepted: int

@@ -62,6 +62,9 @@ OPTIONS = {
     "autovacuum_analyze_scale_factor": "0.05",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %a ",
+    # A refused row, a line of COPY or a statement would show texts and numbers of people.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
