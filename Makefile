@@ -14,7 +14,7 @@ GATEWAY_FILES := tests/bench/peers
 GATEWAY_VENVS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench bench-peers peers lock
+.PHONY: help setup run demo test check bench bench-peers peers lock fuzz
 
 help:  ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,15 @@ $(GATEWAY_VENVS)/%/made: $(GATEWAY_FILES)/%.lock | setup
 	$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@ \
 		|| echo "PEERS MISSING: $* could not be installed (Jasmin needs Python 3.11 or 3.12); the others will run" >&2
+
+# FUZZ_SECONDS is for each target.  atheris has no wheel for every Python: where it cannot be had, this fails and says so.
+FUZZ_SECONDS ?= 60
+
+fuzz: setup  ## fuzz decoders and the HTTP API for a quarter of an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		-r requirements-fuzz.lock
+	$(BIN)/python -m tests.abuse.fuzz --seconds $(FUZZ_SECONDS)
+	PENSTOCK_FUZZ_EXAMPLES=300 $(BIN)/python -m pytest tests/abuse/test_openapi.py
 
 # Tests against an SMSC that is not ours need node; without it they are skipped, and say so.
 peers:

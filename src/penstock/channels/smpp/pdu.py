@@ -17,6 +17,9 @@ from penstock.channels.smpp.spec import INTERFACE_VERSION, RESPONSE, Command, Ta
 HEADER_SIZE = 16
 #: The longest PDU we take; message_payload may hold 64 KiB by the letter (5.3.2.32), nobody sends that.
 MAX_PDU_SIZE = 65_536
+#: Octets of a message_id that count.  By the letter it has 64 (4.4.2); a carrier that sends kilobytes
+#: must not send us what no index can hold.
+MAX_MESSAGE_ID = 255
 #: The longest value of sm_length (5.2.21).
 MAX_SHORT_MESSAGE = 254
 
@@ -92,6 +95,7 @@ def parse_message_id(buffer: bytes, start: int, end: int) -> str:
     A refused message has no body and an empty id.  A missing terminator is forgiven: the message
     is taken all the same, and to lose its id for an octet would lose its receipt.
     """
+    end = min(end, start + MAX_MESSAGE_ID)
     stop = buffer.find(0, start, end)
     return buffer[start : stop if stop >= 0 else end].decode("latin-1")
 

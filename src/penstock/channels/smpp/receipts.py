@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from penstock.channels.smpp.pdu import ShortMessage, parse_short_message
+from penstock.channels.smpp.pdu import MAX_MESSAGE_ID, ShortMessage, parse_short_message
 from penstock.channels.smpp.settings import DlrId
 from penstock.channels.smpp.spec import MESSAGE_TYPE_MASK, EsmClass, MessageState, Tag
 from penstock.domain.outcome import Receipt, ReceiptStatus
@@ -167,7 +167,7 @@ def read_receipt(
         return Intermediate(state.decode("ascii"))
     code = int(error) if error.isdigit() and len(error) <= _LONGEST_CODE else None
     done_at = _instant(done, zone) if zone is not None and done else None
-    return Receipt(rule(message_id.decode("latin-1")), status, code, done_at)
+    return Receipt(rule(message_id[:MAX_MESSAGE_ID].decode("latin-1")), status, code, done_at)
 
 
 #: States that a text names in the form that a parameter numbers too, with that number.

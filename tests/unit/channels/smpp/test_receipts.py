@@ -279,3 +279,18 @@ def test_the_short_way_says_what_the_long_one_says(text, parameters, esm_class, 
     short = outcome(lambda: read_body(octets, 6, len(octets), rule, zone))
     long = outcome(lambda: read_receipt(pdu.parse_short_message(octets, 6, len(octets)), rule, zone))
     assert short == long
+
+
+def test_an_endless_id_is_cut_alike_in_the_answer_and_in_the_receipt():
+    """
+    A carrier with ids of kilobytes fills no index, and its receipts still find their messages.
+    """
+    endless = b"x" * 5_000
+    answer = pdu.parse_message_id(endless + b"\0", 0, len(endless) + 1)
+    message = ShortMessage(
+        b"", 1, 1, b"7", 1, 1, b"7", 4, b"", 0, 0, b"", {Tag.RECEIPTED_MESSAGE_ID: endless, Tag.MESSAGE_STATE: b"\x02"}
+    )
+    receipt = read_receipt(message, id_rules("same").receipt)
+
+    assert isinstance(receipt, Receipt)
+    assert answer == receipt.carrier_message_id == "x" * 255
