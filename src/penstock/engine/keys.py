@@ -12,7 +12,8 @@ import time
 
 from penstock.domain.model import Caller
 from penstock.store import keys
-from penstock.store.database import Database
+from penstock.store.database import Connection, Database
+from penstock.store.rows import BEGINNING
 
 #: How long keys are believed without a look at the database: a revoked one works that much longer.
 BELIEVED_SECONDS = 2.0
@@ -60,9 +61,19 @@ class Keys:
         async with self._database.connection() as connection:
             version = await keys.version(connection)
             if version != self._version:
-                self._known = await keys.valid_keys(connection)
-                self._version = version
+                await self._learn(connection, version)
         self._looked_at = looked_at
+
+    async def _learn(self, connection: Connection, version: keys.Version) -> None:
+        """Read what has changed; everything, where that does not lead to as many keys as there are."""
+        before, self._version = self._version, None
+        if before is not None:
+            self._known |= await keys.keys_made(connection, before.newest_id or 0)
+            for key_id in await keys.keys_revoked(connection, before.revoked_at or BEGINNING):
+                self._known.pop(key_id, None)
+        if before is None or len(self._known) != version.valid:
+            self._known = await keys.keys_made(connection, 0)
+        self._version = version
 
 
 def _hear(looking: asyncio.Task[None]) -> None:

@@ -52,6 +52,10 @@ class _Phase(enum.Enum):
     BODY = enum.auto()
 
 
+# Bound once: they are read several times in each request.
+_IDLE, _HEAD, _BODY = _Phase
+
+
 class _Flow(FlowControl):
     """Remembers that we did not want to read: a pause is not held against the client."""
 
@@ -71,9 +75,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*arguments, **named)
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._since = self.loop.time()  #: when the phase began, or of a body the look at its pace
-        self._received = 0  #: octets since the head began
+        self._received = 0  #: octets since the request before
         self._body = 0  #: octets of the body
         self._body_before = 0  #: those of earlier looks
         self._stalled_at: float | None = None
@@ -100,11 +104,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take octets."""
-        if self.transport.is_closing():
-            return
         self._unset_keepalive_if_required()
-        if self._phase is _Phase.IDLE:
-            self._begin_head()
+        if self._phase is _IDLE:
+            self._phase = _HEAD
+            self._since = self.loop.time()
         self._received += len(data)
         try:
             self.parser.feed_data(data)
@@ -129,12 +132,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # What the parser tells.
 
-    def on_message_begin(self) -> None:
-        """Begin a request, perhaps right behind another one."""
-        super().on_message_begin()
-        if self._phase is _Phase.IDLE:
-            self._begin_head()
-
     def on_headers_complete(self) -> None:
         """Begin to answer, if the request is one that may be."""
         bounds = self.bounds
@@ -148,7 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._fault is not None:
             raise self._fault  # ends the parsing; `data_received` refuses
         super().on_headers_complete()
-        self._phase = _Phase.BODY
+        self._phase = _BODY
         self._body = self._body_before = 0
 
     def on_body(self, body: bytes) -> None:
@@ -158,8 +155,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request; its answer may take its time."""
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._since = self.loop.time()
+        self._received = 0
         super().on_message_complete()
 
     # Patience.
@@ -167,18 +165,13 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being answered and no body comes."""
-        return self._phase is not _Phase.BODY and self._unanswered is None
+        return self._phase is not _BODY and self._unanswered is None
 
     @property
     def _unanswered(self) -> RequestResponseCycle | None:
         """The newest request, if its answer is not complete."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first one, whatever uvicorn says
         return None if cycle is None or cycle.response_complete else cycle
-
-    def _begin_head(self) -> None:
-        self._phase = _Phase.HEAD
-        self._since = self.loop.time()
-        self._received = 0
 
     def _look(self) -> None:
         """See whether a deadline has passed, and look again when the next one can have."""
@@ -188,7 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._stalled_at is not None and now >= self._stalled_at + bounds.answer_seconds:
             self.transport.abort()
             return
-        if self._phase is _Phase.BODY:
+        if self._phase is _BODY:
             look_at = self._since + bounds.body_seconds
             if now >= look_at:
                 if not self._keeps_pace():
@@ -201,7 +194,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if now >= look_at:
                 self._refuse(RequestTimeout())
                 return
-        elif self._phase is _Phase.HEAD:
+        elif self._phase is _HEAD:
             self._since = now  # it counts from the end of the answer before
         self._look_later = self.loop.call_at(look_at, self._look)
 
@@ -218,9 +211,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse a head without end, and a body that is nearly all frame: chunk extensions, trailers."""
         frame = self._received - self._body
         # A chunk of one octet has a frame of five.
-        if self._phase is _Phase.HEAD or (
-            self._phase is _Phase.BODY and frame > 2 * self.bounds.head_bytes + 8 * self._body
-        ):
+        if self._phase is _HEAD or (self._phase is _BODY and frame > 2 * self.bounds.head_bytes + 8 * self._body):
             self._refuse(self._too_large())
 
     def _too_large(self) -> CallerError:
@@ -248,9 +239,9 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self._unanswered
         if cycle is None:
             # Nothing was asked, or it was answered already: then nothing is said, but for the lack of room.
-            may_answer = self._phase is _Phase.HEAD or isinstance(error, StoreUnavailable)
+            may_answer = self._phase is _HEAD or isinstance(error, StoreUnavailable)
         else:
-            may_answer = self._phase is _Phase.BODY and not cycle.response_started and not self.pipeline
+            may_answer = self._phase is _BODY and not cycle.response_started and not self.pipeline
             cycle.disconnected = True
             cycle.message_event.set()
         if may_answer:

@@ -76,13 +76,18 @@ async def version(connection: Connection) -> Version:
     return Version(*await connection.fetchrow(*SQL.look_at_keys()) or (0, None, None))
 
 
-async def valid_keys(connection: Connection) -> dict[int, Key]:
-    """Return all keys that are not revoked, by their ids."""
-    rows = await connection.fetch(*SQL.list_keys())
+async def keys_made(connection: Connection, after_id: int) -> dict[int, Key]:
+    """Return the keys with ids above *after_id* that are not revoked, by their ids."""
+    rows = await connection.fetch(*SQL.list_keys(after_id=after_id))
     return {
         row["id"]: Key(row["secret_hash"], Caller(row["account_id"], row["id"], row["kind"], row["traffic_center_id"]))
         for row in rows
     }
+
+
+async def keys_revoked(connection: Connection, since: dt.datetime) -> list[int]:
+    """Return the ids of the keys that were revoked at *since* or later."""
+    return [row["id"] for row in await connection.fetch(*SQL.list_revoked_keys(since=since))]
 
 
 def is_secret(key: Key, secret: str) -> bool:

@@ -29,10 +29,14 @@ VALUES (:account_id, :traffic_center_id, :kind, :secret_hash)
 RETURNING id;
 
 -- name: look_at_keys
--- Tell what differs when a key was made or revoked; 3 ms for 10,000 keys.
+-- Tell what differs when a key was made or revoked; 5 ms for 10,000 keys, 50 ms for 100,000.
 SELECT count(*) FILTER (WHERE revoked_at IS NULL) AS valid, max(id) AS newest_id, max(revoked_at) AS revoked_at
 FROM api_key;
 
 -- name: list_keys
--- Read all keys that are not revoked.
-SELECT id, account_id, kind, secret_hash, traffic_center_id FROM api_key WHERE revoked_at IS NULL;
+-- Read the keys made after one that are not revoked.
+SELECT id, account_id, kind, secret_hash, traffic_center_id FROM api_key WHERE revoked_at IS NULL AND id > :after_id;
+
+-- name: list_revoked_keys
+-- Read the keys revoked at an instant or later.
+SELECT id FROM api_key WHERE revoked_at >= :since;
