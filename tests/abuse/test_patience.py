@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness.client import Client
 from tests.harness.programs import Serve, running_serve, running_smsc
 
-IDLE, DRIPPING, ENDLESS = 1_500, 100, 40
+IDLE, DRIPPING, ENDLESS = 1_500, 100, 10
 #: Seconds from the first byte of a head to the end of patience with it, as `http.protocol.Bounds` has it.
 HEAD_SECONDS = 10.0
 
