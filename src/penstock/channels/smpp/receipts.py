@@ -141,6 +141,8 @@ def read_body(
             state is not None
             and esm_class[0] & MESSAGE_TYPE_MASK == EsmClass.DELIVERY_RECEIPT
             and usual.end() <= text_end <= end
+            # Whatever else follows belongs to the error code, and is for the long way.
+            and (usual.end() == text_end or buffer[usual.end()] == _SPACE)
             and (text_end == end or buffer[text_end:end] == _PARAMETERS % (len(message_id) + 1, message_id, state[1]))
         ):
             code = int(error) if error.isdigit() and len(error) <= _LONGEST_CODE else None
@@ -176,6 +178,7 @@ _USUAL_STATES = {name: (status, number) for number, name in STATE_NAMES.items() 
 _PARAMETERS = b"\0\x1e\0%c%b\0\x04\x27\0\1%c"
 #: A named tuple made the short way, at half the price.
 _new_receipt = partial(tuple.__new__, Receipt)
+_SPACE = 0x20
 
 _RECEIPT_KINDS = frozenset({EsmClass.DELIVERY_RECEIPT.value, EsmClass.INTERMEDIATE.value})
 #: More digits than this are no error code, and would not fit a column.
