@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.harness.client import Client
 from tests.harness.programs import running_serve, running_smsc
 
-EXAMPLES = os.environ.get("PENSTOCK_FUZZ_EXAMPLES", "12")
+EXAMPLES = os.environ.get("PENSTOCK_FUZZ_EXAMPLES", "8")
 SEED = os.environ.get("PENSTOCK_SEED", "1")
 
 ROOT = Path(__file__).parents[2]
