@@ -24,10 +24,12 @@ from penstock.http.app import build
 from penstock.http.limits import Limits
 from penstock.http.protocol import BoundedProtocol
 from penstock.http.service import Services
-from penstock.store.database import Database
+from penstock.store.database import PLANNED_ONCE, Database
 
 #: Connections to PostgreSQL of one API process, the one that listens not counted.
-API_CONNECTIONS = 16
+API_CONNECTIONS = 20
+#: Those of them that plan their statements once.
+QUICK_CONNECTIONS = 12
 #: Connections to PostgreSQL that one sender needs at most.
 SENDER_CONNECTIONS = 12
 #: Seconds that answers under way are waited for when the API ends.
@@ -37,10 +39,14 @@ KEEP_ALIVE_SECONDS = 65
 
 
 @contextlib.asynccontextmanager
-async def open_services(database: Database, settings: Settings) -> AsyncIterator[Services]:
-    """Lend what the HTTP side asks for, with everything that has to run beside it."""
-    stops = Stops(database, lifetime=settings.default_lifetime, timeout=settings.stop_timeout)
-    messages = Messages(database, default_zone=settings.default_zone, lifetime=settings.default_lifetime)
+async def open_services(database: Database, quick: Database, settings: Settings) -> AsyncIterator[Services]:
+    """
+    Lend what the HTTP side asks for, with everything that has to run beside it.
+
+    *quick* is the same database with statements planned once: for what is asked often, by key.
+    """
+    stops = Stops(quick, lifetime=settings.default_lifetime, timeout=settings.stop_timeout)
+    messages = Messages(quick, default_zone=settings.default_zone, lifetime=settings.default_lifetime)
     sweeper = Sweeper(database, stops, lifetime=settings.default_lifetime)
     async with asyncio.TaskGroup() as group:
         beside = [
@@ -52,7 +58,7 @@ async def open_services(database: Database, settings: Settings) -> AsyncIterator
             keys=Keys(database),
             dispatches=Dispatches(database),
             stops=stops,
-            filling=Filling(database),
+            filling=Filling(quick),
             messages=messages,
         )
         for task in beside:
@@ -63,9 +69,10 @@ async def run_api(
     settings: Settings, dsn: str, listening: socket.socket, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Answer HTTP on *listening* until *stop* is set; *ready* is called when it begins."""
-    database = await Database.connect(dsn, size=API_CONNECTIONS, name="penstock api")
+    database = await Database.connect(dsn, size=API_CONNECTIONS - QUICK_CONNECTIONS, name="penstock api")
+    quick = await Database.connect(dsn, size=QUICK_CONNECTIONS, name="penstock api", settings=PLANNED_ONCE)
     try:
-        async with open_services(database, settings) as services:
+        async with open_services(database, quick, settings) as services:
             limits = Limits(settings.max_json_bytes, settings.max_file_bytes, settings.default_zone)
             server = _Server(
                 uvicorn.Config(
@@ -86,6 +93,7 @@ async def run_api(
             await server.serve(sockets=[listening])
             ending.cancel()
     finally:
+        await quick.close()
         await database.close()
 
 

@@ -54,9 +54,9 @@ class Player:
         self.outbox = Outbox()
         self.written: list[Outgoing] = []
         self._claimer = Claimer(database, lease.sender_id, ("SMS",))
-        settler = Settler(database, lifetime=LIFETIME)
-        self._receipts = ReceiptRecorder(database, lease, (), settler)
-        self._recorder = Recorder(database, lease, self.outbox, self._receipts, settler)
+        self._settler = Settler(database, lifetime=LIFETIME)
+        self._receipts = ReceiptRecorder(database, lease, (), self._settler)
+        self._recorder = Recorder(database, lease, self.outbox, self._receipts, self._settler)
         self._recording = asyncio.create_task(self._recorder.run())
         self._recording_receipts = asyncio.create_task(self._receipts.run())
 
@@ -123,6 +123,7 @@ class Player:
             done, _ = await asyncio.wait(recording, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task
+        await self._settler.settle()
 
     async def tell_late(self) -> int:
         """Do what a sender does last when it was taken for dead."""

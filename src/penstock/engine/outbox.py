@@ -102,6 +102,10 @@ class Outbox:
         if not held.unresolved:
             self._end(held)
 
+    def holds(self, dispatch_id: int) -> bool:
+        """Tell whether a claim of a dispatch is in hand, or ended and not released yet."""
+        return any(held.dispatch_id == dispatch_id for held in (*self.held, *self.ended))
+
     def is_halted(self, held: Held) -> bool:
         """Tell whether a claim is from before a halt of its dispatch."""
         return self._halts.get(held.dispatch_id, 0) > held.halts

@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 _Result = TypeVar("_Result")
 
-#: Dispatches that are looked at even though more is coming.
-_MANY = 50
+#: Seconds between two looks at dispatches.
+_PAUSE = 0.1
 
 
 async def insist(step: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -34,21 +34,40 @@ async def insist(step: Callable[[], Awaitable[_Result]]) -> _Result:
 
 
 class Settler:
-    """Moves on the dispatches that what was recorded may have completed; what is missed the sweeper finds."""
+    """
+    Moves on the dispatches that what was recorded may have completed; what is missed the sweeper finds.
+
+    It looks at all that came in a tenth of a second together: with single messages every
+    transaction completes a few.
+    """
 
     def __init__(self, database: Database, *, lifetime: int) -> None:
         self._database = database
         self._lifetime = lifetime
         self._touched: set[int] = set()
+        self._something = asyncio.Event()
 
-    async def settle(self, touched: Iterable[int], *, more: bool) -> None:
-        """Look at dispatches; while there is *more* to record, together with those of later calls."""
-        self._touched.update(touched)
-        if not self._touched or (more and len(self._touched) < _MANY):
-            return
+    def touch(self, dispatch_ids: Iterable[int]) -> None:
+        """Look at these soon."""
+        self._touched.update(dispatch_ids)
+        if self._touched:
+            self._something.set()
+
+    async def run(self) -> None:
+        """Look at dispatches for ever."""
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(_PAUSE)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Look now."""
+        self._something.clear()
         looked_at, self._touched = self._touched, set()
+        if not looked_at:
+            return
         try:
             async with self._database.connection() as connection:
                 await sweeps.settle(connection, looked_at, lifetime=self._lifetime)
         except StoreUnavailable:
-            self._touched |= looked_at
+            self.touch(looked_at)

@@ -111,7 +111,7 @@ class ReceiptRecorder:
             await insist(partial(self._transact, batch, are_new=False))
         for delivery, count in Counter([delivery for _, _, _, delivery in batch]).items():
             delivery.settle(count)
-        await self._settler.settle({row[0] for row, _, _, _ in batch}, more=len(self._next) >= FULL)
+        self._settler.touch({row[0] for row, _, _, _ in batch})
 
     async def _transact(self, batch: list[Matched], *, are_new: bool) -> None:
         async with self._database.transaction(sure=False) as connection:

@@ -103,10 +103,9 @@ class Recorder:
                 await insist(partial(self._transact, batch))
             self._writing = Batch()
             self._receipts.add(batch.receipts)
+            self._settler.touch({held.dispatch_id for held in batch.ended})
             self.written.set()
             self.written.clear()
-            more = self._hurry.is_set() or bool(self._next.submissions)
-            await self._settler.settle({held.dispatch_id for held in batch.ended}, more=more)
 
     async def _wait(self) -> None:
         await self._wanted.wait()
@@ -145,7 +144,9 @@ class Recorder:
             ended = [held.key for held in batch.ended]
             await facts.add_tallies(connection, self._lease.sender_id, tallies, ended=ended)
             for dispatch_id in {held.dispatch_id for held in batch.ended if self._outbox.is_halted(held)}:
-                await halts.notify(connection, say(Released(dispatch_id)))
+                # Whoever halts it looks then; before the last claim it would only stand in our way.
+                if not self._outbox.holds(dispatch_id):
+                    await halts.notify(connection, say(Released(dispatch_id)))
 
     async def tell_late(self) -> int:
         """Record how much this sender, which lost its lease, had written after a stop took effect."""

@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 EXPRESS = 100
 #: How long a claimed message may wait for room before it goes back, in seconds.
 STALE_SECONDS = 2.0
+#: A claim of fewer messages than this is followed by the next one no sooner than so many seconds after it began.
+FEW, SHORTEST_ROUND = 100, 0.01
 #: How often an idle sender looks for work that nobody told it of, in seconds.
 IDLE_SECONDS = 0.1
 
@@ -91,9 +93,9 @@ class Sender:
             async with database.connection() as connection:
                 for carrier in sorted({link.carrier for link in self._links}):
                     self._books[carrier] = ReceiptBook(await facts.make_carrier(connection, carrier))
-            settler = Settler(database, lifetime=self._settings.lifetime)
-            self._receipts = ReceiptRecorder(database, self._lease, self._books.values(), settler)
-            self._recorder = Recorder(database, self._lease, self._outbox, self._receipts, settler)
+            self._settler = Settler(database, lifetime=self._settings.lifetime)
+            self._receipts = ReceiptRecorder(database, self._lease, self._books.values(), self._settler)
+            self._recorder = Recorder(database, self._lease, self._outbox, self._receipts, self._settler)
             claimer = Claimer(database, self._lease.sender_id, self._settings.channel_types)
             try:
                 await self._work_until(stop, database, claimer, started)
@@ -113,6 +115,7 @@ class Sender:
                 group.create_task(self._lease.keep(self._link_states, self._halt_found)),
                 group.create_task(self._recorder.run()),
                 group.create_task(self._receipts.run()),
+                group.create_task(self._settler.run()),
                 group.create_task(database.listen(self._hear)),
                 *(group.create_task(link.run()) for link in self._links),
             ]
@@ -143,6 +146,7 @@ class Sender:
             await self._recorder.written.wait()
         while not self._receipts.is_idle:
             await self._receipts.written.wait()
+        await self._settler.settle()
         if self._is_unsure:
             await claimer.return_unknown(self._recorder.known_claims)
         if not await self._lease.end():
@@ -193,8 +197,7 @@ class Sender:
             if self._draining:
                 outbox.return_older(float("inf"))
         self._fill(link)
-        hurry = any(outbox.is_halted(held) or held.priority < Priority.PROMO for held in outbox.ended)
-        recorder.wake(hurry=hurry)
+        recorder.wake(hurry=any(map(outbox.is_halted, outbox.ended)))
         self._room.set()
 
     def on_receipts(self, link: Link, receipts: Sequence[Receipt], acknowledge: Callable[[], None]) -> None:
@@ -226,9 +229,13 @@ class Sender:
 
     async def _claim_all(self, claimer: Claimer) -> None:
         """Keep enough messages waiting that the links never run dry."""
+        loop = asyncio.get_running_loop()
         while True:
-            wanted = self._wanted()
-            if wanted and await self._claim(claimer, wanted, Priority.PROMO):
+            wanted, began = self._wanted(), loop.time()
+            if wanted and (found := await self._claim(claimer, wanted, Priority.PROMO)):
+                if found < FEW:
+                    # What trickles in, one message a request, is claimed together.
+                    await asyncio.sleep(began + SHORTEST_ROUND - loop.time())
                 continue
             await _either(self._room, self._work, IDLE_SECONDS if wanted else STALE_SECONDS)
 
@@ -240,20 +247,21 @@ class Sender:
             if wanted <= 0 or not await self._claim(claimer, wanted, Priority.SERVICE):
                 await asyncio.sleep(IDLE_SECONDS / 2)
 
-    async def _claim(self, claimer: Claimer, most: int, lowest: Priority) -> bool:
+    async def _claim(self, claimer: Claimer, most: int, lowest: Priority) -> int:
+        """Claim up to *most* messages and return how many there were."""
         async with self._claiming:
             try:
                 if self._is_unsure:
                     await claimer.return_unknown(self._recorder.known_claims)
                     self._is_unsure = False
                 if not most:
-                    return False
+                    return 0
                 # From here until the claim is held, a failure leaves open whether it was made.
                 self._is_unsure = True
                 found = await claimer.claim(most, lowest=lowest)
             except StoreUnavailable:
                 await asyncio.sleep(IDLE_SECONDS)
-                return False
+                return 0
             for held, messages in found:
                 self._outbox.add(held, messages)
             self._is_unsure = False
@@ -261,7 +269,7 @@ class Sender:
             self._fill(link)
         if self._outbox.ended:
             self._recorder.wake(hurry=True)
-        return bool(found)
+        return sum(len(messages) for _, messages in found)
 
     @property
     def _is_able(self) -> bool:
