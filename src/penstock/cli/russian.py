@@ -133,6 +133,7 @@ RUSSIAN = {
     ),
     "Make chance repeatable.": "Сделать случайность повторяемой.",
     "The only system_id let in.": "Единственный system_id, который пускают.",
+    "Change settings by lines of JSON on standard input.": "Менять настройки строками JSON из стандартного ввода.",
     "The only password let in.": "Единственный пароль, с которым пускают.",
     "penstock smsc: {reason}": "penstock smsc: {reason}",
     "--latency: expected milliseconds such as 10, or a range such as 0-50, not {given!r}": (

@@ -13,6 +13,7 @@ import typer
 import uvloop
 
 from penstock.channels.smpp.simulator import Simulator
+from penstock.channels.smpp.simulator_commands import BadCommand, obey
 from penstock.channels.smpp.simulator_settings import SimulatorSettings
 from penstock.cli.language import t
 
@@ -54,6 +55,9 @@ def smsc(
     seed: Annotated[int | None, typer.Option(help=t("Make chance repeatable."))] = None,
     system_id: Annotated[str | None, typer.Option(help=t("The only system_id let in."))] = None,
     password: Annotated[str | None, typer.Option(help=t("The only password let in."))] = None,
+    commands: Annotated[  # noqa: FBT002 - a switch of the command line
+        bool, typer.Option("--commands", help=t("Change settings by lines of JSON on standard input."))
+    ] = False,
 ) -> None:
     """Run an SMSC that answers as the options say."""
     try:
@@ -84,13 +88,13 @@ def smsc(
     except msgspec.ValidationError as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        uvloop.run(_serve(settings))
+        uvloop.run(_serve(settings, commands=commands))
     except OSError as error:
         typer.echo(t("penstock smsc: {reason}", reason=error), err=True)
         raise typer.Exit(1) from error
 
 
-async def _serve(settings: SimulatorSettings) -> None:
+async def _serve(settings: SimulatorSettings, *, commands: bool) -> None:
     """Serve until SIGTERM or SIGINT, then close the log."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -100,8 +104,24 @@ async def _serve(settings: SimulatorSettings) -> None:
     port = await simulator.start()
     sys.stdout.write(f"penstock smsc ready {settings.host}:{port}\n")
     sys.stdout.flush()
+    listening = asyncio.create_task(_listen(simulator)) if commands else None
     await stop.wait()
+    if listening is not None:
+        listening.cancel()
     await simulator.stop()
+
+
+async def _listen(simulator: Simulator) -> None:
+    """Obey one line after the other, and answer each with one."""
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async for line in lines:
+        try:
+            answer = f"done, {obey(simulator, line)} cut"
+        except BadCommand as error:
+            answer = f"not done: {error}"
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
 
 
 def _seconds(milliseconds: str) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 The wire log of our own SMSC: one line of JSON for each PDU received.
 
 Lines are kept for at most 50 ms and written in one go, so that the log costs a microsecond or two
-a message.  `mono` is CLOCK_MONOTONIC, which all processes of a machine share.
+a message.  `mono` is CLOCK_MONOTONIC, which all processes of a machine share, at the moment when the
+PDU arrived in the kernel (`penstock.channels.smpp.arrival`), however late it was read.
 """
 
 import asyncio

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from penstock.channels.smpp import pdu
+from penstock.channels.smpp.arrival import Arrivals
 from penstock.channels.smpp.pdu import Malformed, ShortMessage
 from penstock.channels.smpp.simulator_receipts import SentMessage, receipt_body
 from penstock.channels.smpp.spec import LAST_SEQUENCE_NUMBER, RESPONSE, Command, Status
@@ -42,6 +43,7 @@ class Peer(asyncio.Protocol):
         self._simulator = simulator
         self._counters = simulator.counters
         self._transport: asyncio.Transport | None = None
+        self._arrivals: Arrivals | None = None
         self._tail = b""
         self._out: list[bytes] = []
         self._unanswered = 0
@@ -54,11 +56,15 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("sslcontext") is None:
+            self._arrivals = Arrivals(self._transport, self._take_in)
         self._simulator.peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Give what was not acknowledged to another connection."""
         self._transport = None
+        if self._arrivals is not None:
+            self._arrivals.close()
         self.submits = self.receives = False
         self._simulator.peers.discard(self)
         for message in (*self._delivered.values(), *self.pending):
@@ -68,18 +74,28 @@ class Peer(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more: who does not read our answers is not read either."""
-        if self._transport is not None:
+        if self._arrivals is not None:
+            self._arrivals.pause()
+        elif self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read again."""
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if self._arrivals is None:
             self._transport.resume_reading()
-            self.flush()
+        elif not self._transport.is_closing():
+            self._arrivals.resume()
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
+        """Take what came over TLS, whose packets nobody has stamped."""
+        self._take_in(data, time.monotonic())
+
+    def _take_in(self, data: bytes, arrived_at: float) -> None:
         """Take PDUs, and answer all of them in one write."""
-        at = (time.monotonic(), time.time())
+        at = (arrived_at, time.time() - (time.monotonic() - arrived_at))
         if self._tail:
             data = self._tail + data
         end = 0
@@ -253,6 +269,8 @@ class Peer(asyncio.Protocol):
             self.flush()
 
     def _close(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.pause()
         if self._transport is not None:
             self._transport.close()
         self.submits = self.receives = False
