@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.live import Live
 
 from demo.contacts import write_contacts
-from demo.processes import DidNotStart, running
 from demo.wirelog import Seen, read_wire_log
 from demo.words import choose, say
 from penstock.cli import tables
@@ -28,6 +27,7 @@ from penstock.cli.contacts import open_contacts
 from penstock.cli.upload import upload
 from penstock.cli.watch import line, looks, panel
 from penstock.http.shapes import ReceiptAnswer
+from penstock.prove.programs import DidNotEnd, DidNotStart, running
 
 _CONTACTS = 100_000
 _SEED = 20_260_301
@@ -56,14 +56,14 @@ async def demo(home: Path) -> bool:
     wire = home / "wire.jsonl"
     say("Starting a carrier simulator and the server …", "Запускаем симулятор оператора и сервер …")
     smsc = ("smsc", "--host", "127.0.0.1", "--port", "0", "--log", str(wire), "--latency", "10", "--dlr", "1")
-    async with running(smsc, home / "smsc.log") as carrier:
-        host, _, port = carrier.address.rpartition(":")
+    async with running(*smsc, said=home / "smsc.log") as carrier:
+        host, _, port = carrier.ready.rpartition(":")
         config = home / "penstock.toml"
         config.write_text(_CONFIG.format(host=host, port=port))
         serve = ("serve", "--config", str(config), "--data", str(home / "data"), "--port", "0")
-        async with running(serve, home / "serve.log") as server:
+        async with running(*serve, said=home / "serve.log") as server:
             key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
-            async with Client(server.address, key) as client:
+            async with Client(server.ready, key) as client:
                 receipt, stopped_at = await _send_and_stop(client, home / "contacts.csv")
     return _compare(receipt, read_wire_log(wire, stopped_at))
 
@@ -158,7 +158,7 @@ def main() -> int:
         shutil.rmtree(home, ignore_errors=True)
         say("Interrupted; everything is stopped.", "Прервано; всё остановлено.")
         return _INTERRUPTED
-    except (DidNotStart, Refused, Unreachable) as error:
+    except (DidNotStart, DidNotEnd, Refused, Unreachable) as error:
         is_right = False
         say(f"WRONG: {error}", f"ОШИБКА: {error}")
     if is_right:

@@ -8,7 +8,8 @@ import os
 import re
 from pathlib import Path
 
-from tests.harness.programs import PENSTOCK, Program
+from penstock.prove.programs import Program
+from tests.harness.programs import PENSTOCK
 
 _README = Path(__file__).parents[2] / "README.md"
 

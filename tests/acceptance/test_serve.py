@@ -17,10 +17,11 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
+from penstock.prove.processes import Process, descendants
+from penstock.prove.programs import Program
 from tests.harness.client import Client
 from tests.harness.postgres import Server, running_server
-from tests.harness.processes import Process, descendants
-from tests.harness.programs import PENSTOCK, Program
+from tests.harness.programs import PENSTOCK
 from tests.harness.waiting import until, until_true
 
 STARTED = re.compile(r"part_started part=(\S+) pid=(\d+)")

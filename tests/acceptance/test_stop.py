@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from penstock.prove.wirelog import after, duplicates
 from tests.harness.client import Client, Dispatch
 from tests.harness.programs import running_serve, running_smsc
 from tests.harness.waiting import until, until_true
-from tests.harness.wirelog import WireLog, after, duplicates
+from tests.harness.wirelog import WireLog
 
 STOPS = int(os.environ.get("PENSTOCK_STOPS", "8"))
 SIZE = 8_000

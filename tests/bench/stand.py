@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
-from demo.processes import running
+from penstock.prove.programs import running
 
 _CONFIG = """\
 senders = {senders}
@@ -56,12 +56,12 @@ async def stand(home: Path, shape: Shape, *, latency: int, logged: bool) -> Asyn
     """Run a server on a carrier that answers after *latency* milliseconds; files go to *home*."""
     log = home / "wire.jsonl"
     smsc = ["smsc", "--port", "0", "--latency", str(latency), "--dlr", "1", *(["--log", str(log)] if logged else [])]
-    async with running(smsc, home / "smsc.log") as carrier:
-        host, _, port = carrier.address.rpartition(":")
+    async with running(*smsc, said=home / "smsc.log") as carrier:
+        host, _, port = carrier.ready.rpartition(":")
         config = home / "penstock.toml"
         config.write_text(_CONFIG.format(host=host, port=port, **shape._asdict()))
         serve = ["serve", "--config", str(config), "--data", str(home / "data"), "--port", "0"]
-        async with running(serve, home / "serve.log") as server:
+        async with running(*serve, said=home / "serve.log") as server:
             key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
             starts = itertools.count(79_000_000_000, 1_000_000)
-            yield Stand(server.address, key, server.pid, carrier.pid, log, starts)
+            yield Stand(server.ready, key, server.pid, carrier.pid, log, starts)

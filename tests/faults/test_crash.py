@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aiohttp
 
+from penstock.prove.wirelog import after, duplicates
 from tests.harness.accounting import check_sent, check_stopped
 from tests.harness.programs import running_serve, running_smsc
-from tests.harness.wirelog import after, duplicates
 
 CLAIM_LIMIT = 300
 CONNECTIONS = 2

@@ -5,9 +5,9 @@ Lines to the carrier that break, and answers that never come.
 from collections import Counter
 from pathlib import Path
 
+from penstock.prove.wirelog import duplicates
 from tests.harness.accounting import check_sent, check_stopped, wait_until_sent
 from tests.harness.programs import running_serve, running_smsc
-from tests.harness.wirelog import duplicates
 
 WINDOW = 50
 

@@ -4,9 +4,10 @@ What must be true of a dispatch when everything has settled, whatever was done t
 
 from typing import Any
 
+from penstock.prove.wirelog import after, duplicates
 from tests.harness.client import Client, Dispatch
 from tests.harness.waiting import until
-from tests.harness.wirelog import WireLog, after, duplicates
+from tests.harness.wirelog import WireLog
 
 
 async def check_sent(client: Client, log: WireLog, dispatch: Dispatch, *, most_in_doubt: int) -> int:

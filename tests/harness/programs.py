@@ -2,90 +2,21 @@
 The installed program as processes: `penstock serve` and, as the carrier, `penstock smsc`.
 """
 
-import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from penstock.prove.processes import Process, descendants
+from penstock.prove.programs import Program
 from tests.harness.client import Client
-from tests.harness.processes import Process, descendants
 from tests.harness.waiting import until, until_true
 from tests.harness.wirelog import WireLog
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
 _STARTED = re.compile(r"part_started.*?part=(\S+).*?pid=(\d+)")
-READY_SECONDS = 40.0
-END_SECONDS = 40.0
-
-
-class Program:
-    """A running `penstock` with what it says."""
-
-    def __init__(self, process: asyncio.subprocess.Process, ready: str, said: Path) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.ready = ready
-        self._said = said
-
-    @classmethod
-    async def launch(cls, *arguments: str, said: Path) -> "Program":
-        """Start a command and wait for the line that says that it is ready; its stderr goes to the file *said*."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-        with said.open("ab") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                PENSTOCK, *arguments, stdout=asyncio.subprocess.PIPE, stderr=stderr, env=environment
-            )
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
-            assert b" ready " in line, f"{arguments} said {line!r} and {_tail(said)}"
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
-        return cls(process, line.decode().split()[-1], said)
-
-    @property
-    def said(self) -> str:
-        """What it has said on stderr so far."""
-        return self._said.read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.returncode is None
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        if self.is_running:
-            self._process.send_signal(number)
-
-    async def wait(self) -> int:
-        """Wait until it has ended and return its exit code."""
-        code = await asyncio.wait_for(self._process.wait(), END_SECONDS)
-        self._process._transport.close()
-        return code
-
-    async def end(self) -> int:
-        """Ask it to end and return its exit code."""
-        self.send(signal.SIGTERM)
-        try:
-            return await self.wait()
-        except TimeoutError:
-            for process in descendants(self.pid):
-                process.send(signal.SIGKILL)
-            self.send(signal.SIGKILL)
-            await self.wait()
-            raise
-
-
-def _tail(said: Path) -> str:
-    return said.read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
 class Smsc:

@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from penstock.prove.processes import Process
 from tests.harness.client import Client
-from tests.harness.processes import Process
 from tests.harness.programs import Serve, running_serve, running_smsc
 from tests.harness.waiting import until
 

@@ -1,4 +1,6 @@
-"""The processes of this machine, as /proc tells: who is whose child, and who still lives."""
+"""
+The processes of this machine, as /proc tells: who is whose child, and who still lives.
+"""
 
 import os
 import signal
@@ -36,9 +38,10 @@ class Process(NamedTuple):
 def descendants(pid: int) -> list[Process]:
     """Return the living children of a process, their children, and so on."""
     everybody = [
-        found for entry in Path("/proc").iterdir() if entry.name.isdigit() and (found := _read(int(entry.name)))
+        process for entry in Path("/proc").iterdir() if entry.name.isdigit() and (process := _read(int(entry.name)))
     ]
-    family, found = {pid}, []
+    family = {pid}
+    found: list[Process] = []
     grown = True
     while grown:
         grown = False

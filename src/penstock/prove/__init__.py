@@ -1,0 +1,3 @@
+"""
+The proof of the stop: whole servers as processes, faults, and a judge who trusts the wire alone.
+"""

@@ -1,0 +1,131 @@
+"""
+The program `penstock` as processes: started, waited for, and ended again whatever happens.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from penstock.prove.processes import descendants
+
+READY_SECONDS = 60.0  #: the first start of a database takes about two
+END_SECONDS = 40.0
+_TAIL = 4000  #: characters of a log that may explain
+
+
+class DidNotStart(Exception):
+    """A process ended, or said nothing, before it was ready."""
+
+
+class DidNotEnd(Exception):
+    """A process that was asked to end did not, and was killed with all its children."""
+
+
+class Program:
+    """A running `penstock` with what it says."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready: str, said: Path) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.ready = ready  #: the last word of its ready line
+        self._said = said
+
+    @classmethod
+    async def launch(cls, *arguments: str, said: Path, environment: Mapping[str, str] | None = None) -> "Program":
+        """
+        Start a command and wait for the line that says that it is ready; its stderr goes to the file *said*.
+
+        Of our own environment no setting reaches it, so that only *arguments* and *environment* decide.
+        It has a session of its own, so that Ctrl-C reaches it only through us, in order.
+        """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+        with said.open("ab") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "penstock.cli.main", *arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
+                env=inherited | dict(environment or {}), start_new_session=True,
+            )  # fmt: skip
+        program = cls(process, "", said)
+        try:
+            program.ready = await program._await_ready()
+        except BaseException:
+            program._kill()
+            await program._wait()
+            raise
+        return program
+
+    @property
+    def said(self) -> str:
+        """What it has said on stderr so far."""
+        return self._said.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self.is_running:
+            self._process.send_signal(number)
+
+    async def read_line(self, seconds: float) -> str:
+        """Return the next line of its stdout; nothing when none comes in time."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return (await self._process.stdout.readline()).decode()
+        return ""
+
+    async def write_line(self, line: bytes) -> None:
+        """Write a line to its stdin."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self._process.stdin.write(line + b"\n")
+        await self._process.stdin.drain()
+
+    async def wait(self) -> int:
+        """Wait until it has ended and return its exit code."""
+        async with asyncio.timeout(END_SECONDS):
+            return await self._wait()
+
+    async def end(self) -> int:
+        """Ask it to end and return its exit code; raises DidNotEnd."""
+        self.send(signal.SIGTERM)
+        try:
+            return await self.wait()
+        except TimeoutError:
+            self._kill()
+            await self._wait()
+            raise DidNotEnd(f"{self._said.stem}: killed after {END_SECONDS:.0f} s; {self.said[-_TAIL:]}") from None
+
+    async def _await_ready(self) -> str:
+        line = await self.read_line(READY_SECONDS)
+        if " ready " not in line:
+            raise DidNotStart(f"{self._said.stem}: it said {line!r} and {self.said[-_TAIL:]}")
+        return line.split()[-1]
+
+    def _kill(self) -> None:
+        """Kill it and all its children."""
+        for process in descendants(self.pid):
+            process.send(signal.SIGKILL)
+        self.send(signal.SIGKILL)
+
+    async def _wait(self) -> int:
+        code = await self._process.wait()
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - nobody else closes the pipes
+        return code
+
+
+@contextlib.asynccontextmanager
+async def running(*arguments: str, said: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Program]:
+    """Run a command until the block is left."""
+    program = await Program.launch(*arguments, said=said, environment=environment)
+    try:
+        yield program
+    finally:
+        if program.is_running:
+            await program.end()
