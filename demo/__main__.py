@@ -9,7 +9,6 @@ after the stop was answered, if one came twice, or if the receipt is not what th
 import asyncio
 import json
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from penstock.cli.contacts import open_contacts
 from penstock.cli.upload import upload
 from penstock.cli.watch import line, looks, panel
 from penstock.http.shapes import ReceiptAnswer
-from penstock.prove.programs import DidNotEnd, DidNotStart, running
+from penstock.prove.programs import DidNotEnd, DidNotStart, running, until_terminated
 
 _CONTACTS = 100_000
 _SEED = 20_260_301
@@ -135,25 +134,11 @@ def _compare(receipt: ReceiptAnswer, seen: Seen) -> bool:
     return not complaints
 
 
-async def _until_terminated(home: Path) -> bool:
-    """Run the demo so that SIGTERM and Ctrl-C both take everything down in order, undisturbed by a second one."""
-    task = asyncio.create_task(demo(home))
-
-    def interrupt() -> None:
-        if not task.cancelling():
-            task.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    return await task
-
-
 def main() -> int:
     """Run the demo in a directory that is gone afterwards, unless something went wrong."""
     home = Path(tempfile.mkdtemp(prefix="penstock-demo-"))
     try:
-        is_right = asyncio.run(_until_terminated(home))
+        is_right = asyncio.run(until_terminated(demo(home)))
     except asyncio.CancelledError:
         shutil.rmtree(home, ignore_errors=True)
         say("Interrupted; everything is stopped.", "Прервано; всё остановлено.")

@@ -13,17 +13,19 @@ from penstock import __version__, logs
 from penstock.bootstrap import NoSuchData
 from penstock.cli import dispatch, key, migrate
 from penstock.cli.language import t
+from penstock.cli.prove import prove
 from penstock.cli.serve import serve
 from penstock.cli.smsc import smsc
 from penstock.config import BadSettings
 from penstock.domain.errors import StoreUnavailable
 from penstock.part import PartFailed
+from penstock.prove.programs import DidNotEnd, DidNotStart
 from penstock.store.installation import NoPostgres
 from penstock.store.ownership import DataInUse
 from penstock.supervisor import CannotListen
 
 #: What kept a command from doing its work; each says so in one sentence.
-FAILURES = (NoSuchData, NoPostgres, DataInUse, CannotListen, PartFailed)
+FAILURES = (NoSuchData, NoPostgres, DataInUse, CannotListen, PartFailed, DidNotStart, DidNotEnd)
 
 app = typer.Typer(
     name="penstock",
@@ -34,6 +36,7 @@ app = typer.Typer(
 )
 app.command("serve", help=t("Run the server."))(serve)
 app.command("smsc", help=t("Run an SMSC that answers as the options say."))(smsc)
+app.command("prove", help=t("Prove that nothing leaves after a stop: stops at full rate, with faults."))(prove)
 app.add_typer(key.app, name="key")
 app.add_typer(migrate.app, name="db")
 app.add_typer(dispatch.app, name="dispatch")

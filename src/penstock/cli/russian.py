@@ -174,4 +174,67 @@ RUSSIAN = {
         "в {data} нет данных: начните с penstock serve или укажите другую папку через --data"
     ),
     "{option}: expected a name": "{option}: нужно название",
+    # prove
+    "Prove that nothing leaves after a stop: stops at full rate, with faults.": (
+        "Доказать, что после остановки ничего не уходит: остановки на полной скорости и со сбоями."
+    ),
+    "How many stops to make.": "Сколько сделать остановок.",
+    "What all decisions are drawn from.": "Число, из которого выводятся все решения.",
+    "What goes wrong meanwhile: none, all, or some of kill,freeze,cut,slow,lost,throttle,postgres.": (
+        "Какие сбои устраивать: none (никаких), all (все) или некоторые из kill,freeze,cut,slow,lost,throttle,postgres."
+    ),
+    "Connections of each sender to the carrier.": "Соединений каждого процесса отправки с оператором.",
+    "Messages in a dispatch.": "Сообщений в рассылке.",
+    "Print the verdict as JSON.": "Напечатать вердикт как JSON.",
+    "Empty folder for the wire log and all else; it is kept.": (
+        "Пустая папка для журнала сети и всего остального; она останется."
+    ),
+    "Test the proof itself: let senders ignore their gate; it must fail.": (
+        "Проверить само доказательство: пусть отправка не смотрит на затвор; тогда оно должно провалиться."
+    ),
+    "--faults: expected none, all or names with commas between, got {text}": (
+        "--faults: нужно none, all или названия через запятую, а не {text}"
+    ),
+    "--keep: {folder} is not empty": "--keep: папка {folder} не пуста",
+    "The logs are in {folder}": "Журналы в папке {folder}",
+    "{done} of {stops} stops, {messages} messages on the wire, {faults} faults, {seconds} s": (
+        "остановок {done} из {stops}, сообщений в сети {messages}, сбоев {faults}, {seconds} с"
+    ),
+    "PASS": "ДОКАЗАНО",
+    "FAIL": "НЕ ДОКАЗАНО",
+    "{stops} stops: {leaks} leaks, {duplicates} duplicates, {lost} lost": (
+        "остановок {stops}: утечек {leaks}, повторов {duplicates}, потерь {lost}"
+    ),
+    "stops": "остановок",
+    "of them in the middle": "из них на полпути",
+    "messages on the wire": "сообщений в сети",
+    "leaks: came after the answer to a stop": "утечки: пришли после ответа об остановке",
+    "duplicates: came twice": "повторы: пришли дважды",
+    "lost: in no account, or not where it says": "потери: нет ни в одном отчёте или не там, где сказано",
+    "in doubt, and at most to be explained by the faults": "под вопросом и сколько могут объяснить сбои",
+    "receipts compared with the wire": "отчётов сверено с сетью",
+    "contradictions between them": "расхождений с ними",
+    "messages stopped by uuid": "сообщений остановлено по uuid",
+    "reply in ms: p50 / p99 / max": "ответ, мс: p50 / p99 / наибольший",
+    "seconds, seed": "секунд, seed",
+    "fault": "сбой",
+    "made": "устроено",
+    "stops meanwhile": "остановок при нём",
+    "leaks": "утечек",
+    "What is wrong": "Что не так",
+    "what": "что",
+    "act": "действие",
+    "destination": "получатель",
+    "details": "подробности",
+    "leak": "утечка",
+    "duplicate": "повтор",
+    "lost": "потеря",
+    "receipt": "отчёт",
+    "none": "нет",
+    "kill": "kill -9",
+    "freeze": "заморозка",
+    "cut": "обрыв",
+    "slow": "медленный оператор",
+    "throttle": "просьба не спешить",
+    "postgres": "PostgreSQL",
 }

@@ -7,10 +7,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from penstock.prove.processes import descendants
+
+T = TypeVar("T")
 
 READY_SECONDS = 60.0  #: the first start of a database takes about two
 END_SECONDS = 40.0
@@ -129,3 +132,17 @@ async def running(*arguments: str, said: Path, environment: Mapping[str, str] | 
     finally:
         if program.is_running:
             await program.end()
+
+
+async def until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    """Do *work* so that SIGTERM and Ctrl-C both take everything down in order, undisturbed by a second one."""
+    task = asyncio.ensure_future(work)
+
+    def interrupt() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    return await task

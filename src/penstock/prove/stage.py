@@ -1,0 +1,133 @@
+"""
+A carrier and a server as processes, with the doors through which a proof does harm.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from penstock.app import GATE_OFF
+from penstock.prove.calls import Server
+from penstock.prove.processes import Process, descendants
+from penstock.prove.programs import Program, running
+from penstock.prove.wirelog import WireLog
+
+_STARTED = re.compile(r"part_started.*?part=(\S+).*?pid=(\d+)")
+#: Seconds that a sender waits for an answer: a stop waits for lost ones as long.
+RESPONSE_TIMEOUT = 3.0
+WINDOW = 100
+#: Seconds to an answer of the carrier when nothing is wrong: any number between these two.
+LATENCY = (0.0, 0.02)
+_API_WORKERS = 2
+_ANSWER_SECONDS = 10.0
+_CONFIG = """\
+senders = {senders}
+api_workers = {api_workers}
+claim_limit = {claim_limit}
+
+[[carrier]]
+name = "prove"
+host = "{host}"
+port = {port}
+system_id = "penstock"
+password = "secret"
+window = {window}
+connections = {connections}
+response_timeout = {response_timeout}
+"""
+
+
+class Shape(NamedTuple):
+    """How the server is set up."""
+
+    senders: int
+    connections: int  #: of each sender
+    claim_limit: int = 400  #: messages that each connection may have in hand
+    gate_off: bool = False  #: let the senders not look at their gate, to see the proof fail
+
+
+class StageFailed(Exception):
+    """What a proof stands on gave way."""
+
+
+class CarrierDisobeyed(StageFailed):
+    """The simulator did not do what it was told."""
+
+
+class Stage:
+    """A running server on a running carrier."""
+
+    def __init__(self, carrier: Program, server: Program, data: Path, wire: WireLog, shape: Shape) -> None:
+        self.wire = wire
+        self.shape = shape
+        self._carrier = carrier
+        self._program = server
+        self._data = data
+        self._telling = asyncio.Lock()
+        key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
+        self.server = Server(server.ready, key)
+
+    def senders(self) -> list[Process]:
+        """Return the living senders, the oldest first."""
+        return self._parts("sender")
+
+    def apis(self) -> list[Process]:
+        """Return the living API processes, the oldest first."""
+        return self._parts("api")
+
+    @property
+    def api_workers(self) -> int:
+        """How many API processes there should be."""
+        return _API_WORKERS
+
+    def postmaster(self) -> Process | None:
+        """Return the embedded PostgreSQL's first process; None while there is none."""
+        try:
+            pid = int((self._data / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+        return next((one for one in descendants(self._program.pid) if one.pid == pid), None)
+
+    async def tell_carrier(self, **change: object) -> str:
+        """Change how the carrier behaves and return what it says."""
+        async with self._telling:
+            await self._carrier.write_line(msgspec.json.encode(change))
+            answer = await self._carrier.read_line(_ANSWER_SECONDS)
+        if not answer.startswith("done"):
+            raise CarrierDisobeyed(f"told {change}, the carrier said {answer!r}")
+        return answer.strip()
+
+    def _parts(self, kind: str) -> list[Process]:
+        """Return the living children that the supervisor has told of under a name of this kind."""
+        told = [int(pid) for name, pid in _STARTED.findall(self._program.said) if name.startswith(kind)]
+        alive = {one.pid: one for one in descendants(self._program.pid)}
+        return [alive[pid] for pid in told if pid in alive]
+
+
+@contextlib.asynccontextmanager
+async def staged(home: Path, shape: Shape, seed: int) -> AsyncIterator[Stage]:
+    """Run a carrier and a server with their files in *home*."""
+    wire = home / "wire.jsonl"
+    latency = "-".join(f"{seconds * 1000:g}" for seconds in LATENCY)
+    smsc = ("smsc", "--port", "0", "--log", str(wire), "--latency", latency, "--seed", str(seed), "--commands")
+    async with running(*smsc, said=home / "smsc.log") as carrier:
+        host, _, port = carrier.ready.rpartition(":")
+        config = home / "penstock.toml"
+        config.write_text(
+            _CONFIG.format(
+                senders=shape.senders, api_workers=_API_WORKERS, claim_limit=shape.claim_limit, host=host, port=port,
+                window=WINDOW, connections=shape.connections, response_timeout=RESPONSE_TIMEOUT,
+            ),
+            encoding="utf-8",
+        )  # fmt: skip
+        data = home / "data"
+        serve = ("serve", "--config", str(config), "--data", str(data), "--port", "0")
+        environment = {GATE_OFF: "1"} if shape.gate_off else {}
+        async with running(*serve, said=home / "serve.log", environment=environment) as server:
+            yield Stage(carrier, server, data, WireLog(wire), shape)
