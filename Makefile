@@ -14,7 +14,7 @@ GATEWAY_FILES := tests/bench/peers
 GATEWAY_VENVS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench bench-peers peers lock fuzz
+.PHONY: help setup run demo test check prove bench bench-peers peers lock fuzz
 
 help:  ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ check: setup  ## format, lint, types, direction of imports
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+prove: setup  ## make 1,000 stops with every fault, judged by the wire; a quarter of an hour
+	$(BIN)/penstock prove --stops $(or $(STOPS),1000) --faults $(or $(FAULTS),all) --seed $(or $(SEED),1)
 
 bench: setup  ## measure and print a table
 	$(BIN)/python -m tests.bench

@@ -32,7 +32,7 @@ def prove(
     ] = "all",
     senders: Annotated[int, typer.Option(help=t("Sender processes."), min=1, max=16)] = 2,
     connections: Annotated[int, typer.Option(help=t("Connections of each sender to the carrier."), min=1, max=16)] = 2,
-    size: Annotated[int, typer.Option(help=t("Messages in a dispatch."), min=100, max=100_000)] = 4_000,
+    size: Annotated[int, typer.Option(help=t("Messages in a dispatch."), min=100, max=100_000)] = 5_000,
     as_json: Annotated[  # noqa: FBT002 - a switch of the command line
         bool, typer.Option("--json", help=t("Print the verdict as JSON."))
     ] = False,

@@ -13,14 +13,14 @@ from penstock.prove.calls import Broken, now
 from penstock.prove.evidence import Disturbance
 from penstock.prove.plan import Fault, FaultKind
 from penstock.prove.processes import Process
-from penstock.prove.stage import LATENCY, WINDOW, Stage, StageFailed
+from penstock.prove.stage import WINDOW, Stage, StageFailed
 
 #: Seconds that a part has to come back.
 COME_BACK = 30.0
 #: Seconds in which a sender that has woken finds out whether it was taken for dead: it looks every half second.
 FIND_OUT = 0.7
 _LOOK = 0.02
-_LEISURELY = (0.15, 0.3)  #: seconds to an answer while a sender is to be frozen
+_LEISURELY = (0.5, 0.8)  #: seconds to an answer just before a sender is frozen
 _CUT = re.compile(r"\d+")
 
 _SENDER_SHARE = 0.65  #: of the kills; the others hit an API process
@@ -95,9 +95,10 @@ class Harm:
         victim = _choose(stage.senders(), fault.victim)
         if victim is None:
             return None
-        await stage.tell_carrier(latency=_LEISURELY)
-        await asyncio.sleep(_LEISURELY[1])
+        await stage.slow_down(_LEISURELY)
+        await asyncio.sleep(_LEISURELY[0])
         victim.send(signal.SIGSTOP)
+        await stage.speed_up(_LEISURELY)
         self._what = f"sender {victim.pid} frozen"
         self._in_doubt = self._in_hand
         waking = None
@@ -110,7 +111,6 @@ class Harm:
             finally:
                 victim.send(signal.SIGCONT)
             await asyncio.sleep(FIND_OUT)
-            await stage.tell_carrier(latency=LATENCY)
             await _until(self._are_all_there, f"{self._what}: all parts")
 
         return mend
@@ -142,7 +142,8 @@ class Harm:
     async def _slow(self) -> Mend:
         slowest = 0.3 + self._fault.strength
         self._what = f"answers after up to {slowest:.1f} s"
-        return await self._change({"latency": (0.2, slowest)}, {"latency": LATENCY})
+        await self._stage.slow_down((0.2, slowest))
+        return partial(self._stage.speed_up, (0.2, slowest))
 
     async def _lose(self) -> Mend:
         share = 0.002 + 0.02 * self._fault.strength

@@ -61,7 +61,7 @@ class Act(NamedTuple):
 #: How often each kind comes up of a hundred.
 _KINDS = {Kind.STOP: 58, Kind.PAUSE_STOP: 12, Kind.PAUSE_END: 8, Kind.PICKED: 12, Kind.SINGLES: 10}
 #: Acts of a hundred that have a fault, if there are to be any.
-_FAULTY = 40
+_FAULTY = 35
 #: Acts of a hundred whose messages have two parts.
 _LONG = 10
 #: Single messages of one act.
@@ -70,7 +70,7 @@ _PICKED = 60
 
 
 def draw(stops: int, seed: int, faults: Sequence[FaultKind], size: int) -> list[Act]:
-    """Return a plan of *stops* acts of which about four in ten have one of *faults*, all kinds equally often."""
+    """Return a plan of *stops* acts of which about a third has one of *faults*, all kinds equally often."""
     chance = random.Random(seed)  # noqa: S311 - the same every time is the point
     kinds = list(_KINDS)
     waiting: list[FaultKind] = []

@@ -1,8 +1,9 @@
 """
 Playing a plan: several dispatches are sent at once, each is stopped, and faults are made meanwhile.
 
-Two faults of one kind of victim are not made at once: one at a time harms the server's processes,
-one the carrier.  Both may be on together, and all other stops go on beside them.
+One fault at a time harms the server's processes, one the carrier; both may be on together.  So acts
+with a fault of either sort have lanes of their own, and those without go on beside them, at about
+the same place of the plan: there is something to be sent whenever something goes wrong.
 """
 
 import asyncio
@@ -18,8 +19,10 @@ from penstock.prove.plan import Act, FaultKind, Kind
 from penstock.prove.stage import Stage, StageFailed
 from penstock.prove.wirelog import Answer
 
-#: Acts under way at a time: some fill, some send, some are asked for their account.
-LANES = 6
+#: Acts of each sort that are under way at a time: while one sends, one fills or is asked for its account.
+LANES = 2
+#: No act begins before this many of its predecessors in the plan are all but over.
+AHEAD = 20
 #: Seconds of listening after the last act: longer than a lease, so that whoever is late is heard.
 AFTER = 4.0
 FIRST_DESTINATION = 79_000_000_000
@@ -29,8 +32,6 @@ _OK, _LEAVING = 200, 403
 
 _TEXTS = {1: "Hello from the proof", 2: "Hello from the proof, at some length: " + "so long that it takes two. " * 6}
 _OF_PROCESSES = {FaultKind.KILL, FaultKind.FREEZE, FaultKind.POSTGRES}
-#: A freeze needs a carrier that takes its time.
-_OF_THE_CARRIER = set(FaultKind) - _OF_PROCESSES | {FaultKind.FREEZE}
 
 
 class Play:
@@ -47,6 +48,8 @@ class Play:
         self._come = [0] * len(acts)  #: messages of each act that came so far
         self._cases: list[Case] = []
         self._disturbances: list[Disturbance] = []
+        self._unfinished = {act.number for act in acts}
+        self._moved = asyncio.Event()
         self._processes = asyncio.Lock()
         self._carrier = asyncio.Lock()
 
@@ -54,10 +57,11 @@ class Play:
         """Play all of it, and listen for a while."""
         watching = asyncio.create_task(self._watch())
         try:
-            acts = iter(self._acts)
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(LANES, len(self._acts))):
-                    group.create_task(self._lane(acts))
+                for acts in _sorted_by_victim(self._acts):
+                    in_order = iter(acts)
+                    for _ in range(LANES):
+                        group.create_task(self._lane(in_order))
             await asyncio.sleep(AFTER)
         finally:
             watching.cancel()
@@ -77,6 +81,8 @@ class Play:
 
     async def _lane(self, acts: Iterator[Act]) -> None:
         for act in acts:
+            while act.number > min(self._unfinished) + AHEAD:
+                await self._moved.wait()
             first = FIRST_DESTINATION + act.number * self._block
             case = Case(
                 number=act.number,
@@ -92,6 +98,9 @@ class Play:
                 case.complaints.append(str(error))
             case.ended_at = now()
             self.done += 1
+            self._unfinished.discard(act.number)
+            self._moved.set()
+            self._moved.clear()
 
     # A dispatch.
 
@@ -188,11 +197,10 @@ class Play:
     @contextlib.asynccontextmanager
     async def _turn(self, act: Act) -> AsyncIterator[None]:
         """Wait until nobody else does harm of this kind."""
-        async with contextlib.AsyncExitStack() as turns:
-            if act.fault is not None and act.fault.kind in _OF_PROCESSES:
-                await turns.enter_async_context(self._processes)
-            if act.fault is not None and act.fault.kind in _OF_THE_CARRIER:
-                await turns.enter_async_context(self._carrier)
+        if act.fault is None:
+            yield
+            return
+        async with self._processes if act.fault.kind in _OF_PROCESSES else self._carrier:
             yield
 
     async def _harmed(self, act: Act, case: Case, halt: Callable[[], Awaitable[Halt | None]]) -> None:
@@ -218,6 +226,14 @@ class Play:
             if done is not None:
                 self.faults += 1
                 self._disturbances.append(done)
+
+
+def _sorted_by_victim(acts: Sequence[Act]) -> list[list[Act]]:
+    """Return acts without a fault, those that harm processes, and those that harm the carrier."""
+    plain = [act for act in acts if act.fault is None]
+    harming = [act for act in acts if act.fault is not None and act.fault.kind in _OF_PROCESSES]
+    others = [act for act in acts if act.fault is not None and act.fault.kind not in _OF_PROCESSES]
+    return [plain, harming, others]
 
 
 def _note(case: Case, halt: Halt | None) -> None:

@@ -70,6 +70,7 @@ class Stage:
         self._program = server
         self._data = data
         self._telling = asyncio.Lock()
+        self._latencies: list[tuple[float, float]] = []
         key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
         self.server = Server(server.ready, key)
 
@@ -102,6 +103,20 @@ class Stage:
         if not answer.startswith("done"):
             raise CarrierDisobeyed(f"told {change}, the carrier said {answer!r}")
         return answer.strip()
+
+    async def slow_down(self, latency: tuple[float, float]) -> None:
+        """Let the carrier take its time, until `speed_up`; of several wishes the slowest counts."""
+        self._latencies.append(latency)
+        await self._tell_latency()
+
+    async def speed_up(self, latency: tuple[float, float]) -> None:
+        """Take back a wish to slow down."""
+        self._latencies.remove(latency)
+        await self._tell_latency()
+
+    async def _tell_latency(self) -> None:
+        slowest = max(self._latencies, key=lambda latency: latency[1], default=LATENCY)
+        await self.tell_carrier(latency=slowest)
 
     def _parts(self, kind: str) -> list[Process]:
         """Return the living children that the supervisor has told of under a name of this kind."""
