@@ -17,14 +17,13 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
+from penstock.prove.parts import Parts
 from penstock.prove.processes import Process, descendants
 from penstock.prove.programs import Program
 from tests.harness.client import Client
 from tests.harness.postgres import Server, running_server
 from tests.harness.programs import PENSTOCK
 from tests.harness.waiting import until, until_true
-
-STARTED = re.compile(r"part_started part=(\S+) pid=(\d+)")
 
 
 class Said(NamedTuple):
@@ -74,8 +73,7 @@ def keys(folder: Path) -> dict[str, str]:
 
 def parts(program: Program, kind: str) -> list[Process]:
     """Return the living parts of a kind."""
-    told = {int(pid) for name, pid in STARTED.findall(program.said) if name.startswith(kind)}
-    return [process for process in descendants(program.pid) if process.pid in told]
+    return Parts(program, Path()).of(kind)
 
 
 async def is_good(program: Program, key: str) -> bool:

@@ -4,19 +4,18 @@ The installed program as processes: `penstock serve` and, as the carrier, `penst
 
 import contextlib
 import json
-import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from penstock.prove.processes import Process, descendants
+from penstock.prove.parts import Parts
+from penstock.prove.processes import Process
 from penstock.prove.programs import Program
 from tests.harness.client import Client
 from tests.harness.waiting import until, until_true
 from tests.harness.wirelog import WireLog
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
-_STARTED = re.compile(r"part_started.*?part=(\S+).*?pid=(\d+)")
 
 
 class Smsc:
@@ -35,19 +34,21 @@ class Serve:
         self.program = program
         self.client = client
         self.data = data
+        self._parts = Parts(program, data)
 
     def senders(self) -> list[Process]:
         """Return the living sender processes."""
-        return self._parts("sender")
+        return self._parts.senders()
 
     def apis(self) -> list[Process]:
         """Return the living API processes."""
-        return self._parts("api")
+        return self._parts.apis()
 
     def postmaster(self) -> Process:
         """Return the embedded PostgreSQL's first process."""
-        pid = int((self.data / "postgres" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-        return next(process for process in descendants(self.program.pid) if process.pid == pid)
+        postmaster = self._parts.postmaster()
+        assert postmaster is not None
+        return postmaster
 
     async def wait_for_senders(self, count: int, *, without: Process | None = None) -> None:
         """Wait until *count* senders live, *without* not being one of them."""
@@ -66,11 +67,6 @@ class Serve:
 
         self._probe = await self.client.create()
         await until(connected, what=f"{count} connections", seconds=20)
-
-    def _parts(self, kind: str) -> list[Process]:
-        """Return the living children that the supervisor has told of under a name of this kind."""
-        told = {int(pid) for name, pid in _STARTED.findall(self.program.said) if name.startswith(kind)}
-        return [one for one in descendants(self.program.pid) if one.pid in told]
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from penstock.prove.stage import WINDOW, Stage, StageFailed
 COME_BACK = 30.0
 #: Seconds in which a sender that has woken finds out whether it was taken for dead: it looks every half second.
 FIND_OUT = 0.7
-_LOOK = 0.02
+_LOOK = 0.05
 _LEISURELY = (0.5, 0.8)  #: seconds to an answer just before a sender is frozen
 _CUT = re.compile(r"\d+")
 
@@ -75,7 +75,7 @@ class Harm:
     async def _kill(self) -> Mend | None:
         stage, fault = self._stage, self._fault
         is_sender = fault.strength < _SENDER_SHARE
-        victim = _choose(stage.senders() if is_sender else stage.apis(), fault.victim)
+        victim = _choose(stage.parts.senders() if is_sender else stage.parts.apis(), fault.victim)
         if victim is None:
             return None
         victim.send(signal.SIGKILL)
@@ -92,7 +92,7 @@ class Harm:
         stage, fault = self._stage, self._fault
         # A carrier that takes its time leaves a sender with full windows and more in hand: what it
         # would write on waking, were there no gate.
-        victim = _choose(stage.senders(), fault.victim)
+        victim = _choose(stage.parts.senders(), fault.victim)
         if victim is None:
             return None
         await stage.slow_down(_LEISURELY)
@@ -117,7 +117,7 @@ class Harm:
 
     async def _end_postgres(self) -> Mend | None:
         stage = self._stage
-        postmaster = stage.postmaster()
+        postmaster = stage.parts.postmaster()
         if postmaster is None:
             return None
         number = _SIGNALS[int(self._fault.strength * len(_SIGNALS))]
@@ -165,7 +165,7 @@ class Harm:
 
     async def _are_all_there(self) -> bool:
         stage = self._stage
-        return len(stage.senders()) >= stage.shape.senders and len(stage.apis()) >= stage.api_workers
+        return len(stage.parts.senders()) >= stage.shape.senders and len(stage.parts.apis()) >= stage.api_workers
 
     async def _is_answered(self) -> bool:
         with contextlib.suppress(Broken):

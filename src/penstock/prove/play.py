@@ -9,6 +9,7 @@ the same place of the plan: there is something to be sent whenever something goe
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 from penstock.domain.lifecycle import MessageStatus
 from penstock.prove.asking import PATIENCE, Asker, Complaint
@@ -109,25 +110,21 @@ class Play:
         dispatch_id = await asker.create(_TEXTS[act.parts])
         case.began_at = now()
         uuids = await asker.fill(dispatch_id, case.numbers)
+        is_paused = act.kind in (Kind.PAUSE_STOP, Kind.PAUSE_END)
         async with self._turn(act):
             await asker.start(dispatch_id)
             await self._until_on_wire(act, dispatch_id, act.share)
             if act.kind is Kind.PICKED:
                 await self._stop_picked(act, case, uuids)
                 await self._until_on_wire(act, dispatch_id, act.later)
-            elif act.kind in (Kind.PAUSE_STOP, Kind.PAUSE_END):
-                await self._harmed(act, case, lambda: asker.pause(dispatch_id))
-                if case.halts:
-                    await asyncio.sleep(act.hold)
-                    case.halts[0] = case.halts[0]._replace(until=now())
-                    await asker.resume(dispatch_id)
-                    await self._until_on_wire(act, dispatch_id, act.later)
-            if act.kind is Kind.PAUSE_END:
-                await self._until_sent(dispatch_id)
-            elif act.kind is Kind.PAUSE_STOP:
-                _note(case, await asker.stop(dispatch_id))
-            else:
-                await self._harmed(act, case, lambda: asker.stop(dispatch_id))
+            await self._harmed(act, case, partial(asker.pause if is_paused else asker.stop, dispatch_id))
+        if is_paused and case.halts:
+            await asyncio.sleep(act.hold)
+            case.halts[0] = case.halts[0]._replace(until=now())
+            await asker.resume(dispatch_id)
+            await self._until_on_wire(act, dispatch_id, act.later)
+        if act.kind is Kind.PAUSE_STOP:
+            _note(case, await asker.stop(dispatch_id))
         await self._take_account(case, dispatch_id, uuids)
 
     async def _stop_picked(self, act: Act, case: Case, uuids: Sequence[str]) -> None:
@@ -146,7 +143,7 @@ class Play:
         if (await self._asker.look(dispatch_id)).status == "stopped":
             case.receipt = await self._asker.receipt(dispatch_id)
             case.receipt_in_doubt = frozenset(numbers.get(uuid, 0) for uuid in case.receipt.in_doubt)
-        elif case.kind is not Kind.PAUSE_END:
+        else:
             await self._until_sent(dispatch_id)
         for line in await self._asker.export(dispatch_id):
             case.outcomes[numbers.get(line.message_uuid, 0)] = Outcome(line.status, line.error_code)

@@ -64,7 +64,13 @@ class Program:
     @property
     def said(self) -> str:
         """What it has said on stderr so far."""
-        return self._said.read_text(encoding="utf-8", errors="replace")
+        return self.said_since(0)
+
+    def said_since(self, octets: int) -> str:
+        """Return what it has said on stderr after the first so many octets."""
+        with self._said.open("rb") as said:
+            said.seek(octets)
+            return said.read().decode(errors="replace")
 
     @property
     def is_running(self) -> bool:

@@ -5,7 +5,6 @@ A carrier and a server as processes, with the doors through which a proof does h
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +13,10 @@ import msgspec
 
 from penstock.app import GATE_OFF
 from penstock.prove.calls import Server
-from penstock.prove.processes import Process, descendants
+from penstock.prove.parts import Parts
 from penstock.prove.programs import Program, running
 from penstock.prove.wirelog import WireLog
 
-_STARTED = re.compile(r"part_started.*?part=(\S+).*?pid=(\d+)")
 #: Seconds that a sender waits for an answer: a stop waits for lost ones as long.
 RESPONSE_TIMEOUT = 3.0
 WINDOW = 100
@@ -66,34 +64,17 @@ class Stage:
     def __init__(self, carrier: Program, server: Program, data: Path, wire: WireLog, shape: Shape) -> None:
         self.wire = wire
         self.shape = shape
+        self.parts = Parts(server, data)
         self._carrier = carrier
-        self._program = server
-        self._data = data
         self._telling = asyncio.Lock()
         self._latencies: list[tuple[float, float]] = []
         key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
         self.server = Server(server.ready, key)
 
-    def senders(self) -> list[Process]:
-        """Return the living senders, the oldest first."""
-        return self._parts("sender")
-
-    def apis(self) -> list[Process]:
-        """Return the living API processes, the oldest first."""
-        return self._parts("api")
-
     @property
     def api_workers(self) -> int:
         """How many API processes there should be."""
         return _API_WORKERS
-
-    def postmaster(self) -> Process | None:
-        """Return the embedded PostgreSQL's first process; None while there is none."""
-        try:
-            pid = int((self._data / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        except (OSError, ValueError):
-            return None
-        return next((one for one in descendants(self._program.pid) if one.pid == pid), None)
 
     async def tell_carrier(self, **change: object) -> str:
         """Change how the carrier behaves and return what it says."""
@@ -117,12 +98,6 @@ class Stage:
     async def _tell_latency(self) -> None:
         slowest = max(self._latencies, key=lambda latency: latency[1], default=LATENCY)
         await self.tell_carrier(latency=slowest)
-
-    def _parts(self, kind: str) -> list[Process]:
-        """Return the living children that the supervisor has told of under a name of this kind."""
-        told = [int(pid) for name, pid in _STARTED.findall(self._program.said) if name.startswith(kind)]
-        alive = {one.pid: one for one in descendants(self._program.pid)}
-        return [alive[pid] for pid in told if pid in alive]
 
 
 @contextlib.asynccontextmanager

@@ -28,8 +28,18 @@ class Row(msgspec.Struct, frozen=True):
 
     faults: int  #: how many of them were made
     stops: int  #: stops and pauses whose answer came while one was on
-    leaks: int
+    leaks: int  #: of acts of which a stop is among them; "none" counts acts that met no fault at all
     reply: Reply | None  #: None where there was no stop
+
+
+class Made(msgspec.Struct, frozen=True):
+    """One fault that was made."""
+
+    kind: str
+    what: str
+    at: float  #: CLOCK_MONOTONIC, as in the wire log
+    seconds: float  #: until all was as before
+    in_doubt: int  #: messages that it may have put in doubt
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -61,6 +71,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     by_uuid: int  #: messages whose stop by uuid was answered with 200
     reply: Reply | None
     by_fault: dict[str, Row]
+    faults: list[Made]
     wrong: list[Wrong]
 
 
@@ -92,6 +103,10 @@ def decide(trial: Trial, submits: Sequence[Submit], *, seed: int, seconds: float
         by_uuid=sum(len(one.case.held) for one in judged),
         reply=_reply(halt.read_at - halt.asked_at for one in judged for halt in one.case.halts),
         by_fault=_by_fault(trial, judged),
+        faults=[
+            Made(one.kind, one.what, one.began_at, round(one.ended_at - one.began_at, 3), one.in_doubt)
+            for one in trial.disturbances
+        ],
         wrong=[_wrong(finding) for finding in findings[:_SHOWN]],
     )
 
@@ -104,11 +119,11 @@ def _by_fault(trial: Trial, judged: Sequence[Judged]) -> dict[str, Row]:
     for one in judged:
         names: set[str] = set()
         for halt in one.case.halts:
-            on = overlapping(halt, trial.disturbances) or {NO_FAULT}
+            on = overlapping(halt, trial.disturbances)
             names |= on
-            for name in on:
+            for name in on or {NO_FAULT}:
                 replies[name].append(halt.read_at - halt.asked_at)
-        for name in names:
+        for name in names or {NO_FAULT}:
             leaks[name] += sum(finding.breach is Breach.LEAK for finding in one.findings)
     return {name: Row(made.count(name), len(times), leaks[name], _reply(times)) for name, times in replies.items()}
 

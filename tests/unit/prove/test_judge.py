@@ -275,3 +275,14 @@ def test_replies_are_sorted_by_the_faults_that_were_on():
         "none": (0, 1), "freeze": (1, 1), "kill": (1, 1),
     }  # fmt: skip
     assert rows["none"].reply.max == 500.0
+
+
+def test_a_leak_belongs_to_the_faults_that_its_act_met():
+    """
+    An act whose pause leaked in a freeze, and whose stop met nothing, is no leak without a fault.
+    """
+    frozen = Disturbance(FaultKind.FREEZE, 0.5, 1.8, "sender 2 frozen", 1)
+    act = stopped(halts=[Halt(0.9, 1.5, 1.9), Halt(9.9, 10.0)])
+    rows = decide(Trial(cases=[act], disturbances=[frozen]), [came(0, 1.7), *WIRE[1:]], seed=1, seconds=1.0).by_fault
+
+    assert {name: (row.stops, row.leaks) for name, row in rows.items()} == {"none": (1, 0), "freeze": (1, 1)}
