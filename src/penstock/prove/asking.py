@@ -102,7 +102,11 @@ class Asker:
     async def look(self, dispatch_id: int) -> shapes.ProgressAnswer:
         """Look at a dispatch."""
         answer, _ = await self._ask("GET", f"{_OWN}/{dispatch_id}", expected=(_OK,))
-        return msgspec.json.decode(answer.body, type=shapes.ProgressAnswer)
+        found = msgspec.json.decode(answer.body, type=shapes.ProgressAnswer)
+        for counts in (found.messages, found.parts):
+            if counts.delivered + counts.undelivered + counts.unsent + counts.sent + counts.sending != counts.total:
+                raise Complaint(f"dispatch {dispatch_id}: the counters do not add up: {counts}")
+        return found
 
     async def receipt(self, dispatch_id: int) -> shapes.ReceiptAnswer:
         """Return the account of a stop."""

@@ -53,7 +53,8 @@ class Case(msgspec.Struct, kw_only=True):
     refused_items: int = 0  #: items of such a stop that were answered 403: they were leaving
     receipt: ReceiptAnswer | None = None
     receipt_in_doubt: frozenset[int] = frozenset()  #: destinations that it names
-    outcomes: dict[int, Outcome] = {}
+    #: What the API says of each message, by its place in *numbers*; None where it says nothing.
+    outcomes: list[Outcome | None] = []
     complaints: list[str] = []  #: answers that no server should give
 
 

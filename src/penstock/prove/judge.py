@@ -16,6 +16,7 @@ receipt    an account that does not add up, or is not what the wire saw
 
 import bisect
 import enum
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -77,7 +78,7 @@ def judge_case(case: Case, submits: Sequence[Submit], disturbances: Sequence[Dis
     """Judge one act; *submits* are those to its destinations."""
     had = [one for one in submits if one.answer is not Answer.THROTTLED]
     wire = _Wire(had, case.parts)
-    doubted = {number for number, outcome in case.outcomes.items() if outcome.code == ItemCode.OUTCOME_UNKNOWN}
+    doubted = {number for number, outcome in _told(case) if outcome and outcome.code == ItemCode.OUTCOME_UNKNOWN}
     findings = [
         *(Finding(Breach.RECEIPT, case.number, 0, complaint) for complaint in case.complaints),
         *_leaks(case, submits),
@@ -128,18 +129,20 @@ def _duplicates(case: Case, had: Sequence[Submit]) -> Iterable[Finding]:
 
 def _outcomes(case: Case, wire: _Wire) -> Iterable[Finding]:
     """Compare what the API says of each message with the wire."""
-    for number in case.numbers:
-        outcome = case.outcomes.get(number)
+    for number, outcome in _told(case):
         if outcome is None:
             yield Finding(Breach.LOST, case.number, number, "the server knows nothing of it")
-        else:
-            found = _contradiction(outcome, number, wire)
-            if found is not None:
-                yield Finding(found[0], case.number, number, found[1])
-    for number in case.held:
-        outcome = case.outcomes.get(number)
-        if outcome is not None and outcome.code != ItemCode.STOPPED:
+            continue
+        found = _contradiction(outcome, number, wire)
+        if found is not None:
+            yield Finding(found[0], case.number, number, found[1])
+        if number in case.held and outcome.code != ItemCode.STOPPED:
             yield Finding(Breach.RECEIPT, case.number, number, f"its stop was answered with 200, it is {outcome}")
+
+
+def _told(case: Case) -> Iterable[tuple[int, Outcome | None]]:
+    """Return each message with what the API says of it."""
+    return itertools.zip_longest(case.numbers, case.outcomes[: len(case.numbers)])
 
 
 def _contradiction(outcome: Outcome, number: int, wire: _Wire) -> tuple[Breach, str] | None:  # noqa: PLR0911 - one answer for each case
@@ -174,7 +177,7 @@ def _receipt(case: Case, wire: _Wire, doubted: set[int]) -> Iterable[Finding]:
     if receipt is None:
         return
     counts = receipt.counts
-    unsent = sum(outcome.code == ItemCode.STOPPED for outcome in case.outcomes.values())
+    unsent = sum(outcome is not None and outcome.code == ItemCode.STOPPED for outcome in case.outcomes)
     size = len(case.numbers)
     expected = (
         ("total", receipt.total, size),

@@ -139,14 +139,24 @@ class Play:
 
     async def _take_account(self, case: Case, dispatch_id: int, uuids: Sequence[str]) -> None:
         """Ask what became of each message, and for the receipt if it was stopped."""
-        numbers = dict(zip(uuids, case.numbers, strict=True))
+        places = {uuid: place for place, uuid in enumerate(uuids)}
         if (await self._asker.look(dispatch_id)).status == "stopped":
             case.receipt = await self._asker.receipt(dispatch_id)
-            case.receipt_in_doubt = frozenset(numbers.get(uuid, 0) for uuid in case.receipt.in_doubt)
+            if not places.keys() >= set(case.receipt.in_doubt):
+                raise Complaint("the receipt names messages in doubt that are not of its dispatch")
+            case.receipt_in_doubt = frozenset(case.numbers[places[uuid]] for uuid in case.receipt.in_doubt)
         else:
             await self._until_sent(dispatch_id)
-        for line in await self._asker.export(dispatch_id):
-            case.outcomes[numbers.get(line.message_uuid, 0)] = Outcome(line.status, line.error_code)
+        lines = await self._asker.export(dispatch_id)
+        strangers = {line.message_uuid for line in lines}.difference(places)
+        if strangers or len(lines) != len(places):
+            raise Complaint(f"the export has {len(lines)} lines, of which {len(strangers)} are of other messages")
+        # Few outcomes differ: one object of each is enough for millions of messages.
+        known: dict[Outcome, Outcome] = {}
+        case.outcomes = [None] * len(places)
+        for line in lines:
+            outcome = Outcome(line.status, line.error_code)
+            case.outcomes[places[line.message_uuid]] = known.setdefault(outcome, outcome)
 
     async def _until_on_wire(self, act: Act, dispatch_id: int, share: float) -> None:
         """Wait until a share of a dispatch has come; or less, should it have ended before."""
@@ -176,9 +186,7 @@ class Play:
         uuids = await self._asker.send(case.numbers, _TEXTS[act.parts])
         await self._stop_picked(act, case, uuids)
         for at in range(0, len(uuids), _AT_ONCE):
-            some = list(zip(case.numbers, uuids, strict=True))[at : at + _AT_ONCE]
-            for (number, _), outcome in zip(some, await _gather(self._settled(uuid) for _, uuid in some), strict=True):
-                case.outcomes[number] = outcome
+            case.outcomes += await asyncio.gather(*map(self._settled, uuids[at : at + _AT_ONCE]))
 
     async def _settled(self, uuid: str) -> Outcome:
         """Wait until a single message has left or will not, and say which."""
@@ -236,7 +244,3 @@ def _sorted_by_victim(acts: Sequence[Act]) -> list[list[Act]]:
 def _note(case: Case, halt: Halt | None) -> None:
     if halt is not None:
         case.halts.append(halt)
-
-
-async def _gather(asked: Iterator[Awaitable[Outcome]]) -> list[Outcome]:
-    return list(await asyncio.gather(*asked))

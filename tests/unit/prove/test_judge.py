@@ -44,7 +44,7 @@ def stopped(**changes: object) -> Case:
         "number": 0, "kind": Kind.STOP, "numbers": range(FIRST, FIRST + 6), "parts": 1,
         "began_at": 0.0, "ended_at": 20.0, "halts": [Halt(9.9, 10.0)],
         "receipt": receipt(3, 1, 1, 1), "receipt_in_doubt": frozenset({FIRST + 4}),
-        "outcomes": {FIRST + at: what for at, what in enumerate((SENT, SENT, SENT, REFUSED, DOUBTED, NEVER))},
+        "outcomes": [SENT, SENT, SENT, REFUSED, DOUBTED, NEVER],
     }  # fmt: skip
     return Case(**(values | changes))
 
@@ -107,7 +107,7 @@ def test_what_was_stopped_by_uuid_never_comes(at):
     """
     single = Case(
         number=0, kind=Kind.SINGLES, numbers=range(FIRST, FIRST + 2), parts=1, held={FIRST: 5.0},
-        outcomes={FIRST: NEVER, FIRST + 1: SENT},
+        outcomes=[NEVER, SENT],
     )  # fmt: skip
 
     assert found(single, [came(1, 1)]) == []
@@ -120,7 +120,7 @@ def test_what_was_stopped_by_uuid_must_be_called_so():
     """
     single = Case(
         number=0, kind=Kind.SINGLES, numbers=range(FIRST, FIRST + 1), parts=1, held={FIRST: 5.0},
-        outcomes={FIRST: Outcome("unsent", ItemCode.EXPIRED)},
+        outcomes=[Outcome("unsent", ItemCode.EXPIRED)],
     )  # fmt: skip
 
     assert found(single, []) == [Breach.RECEIPT]
@@ -132,7 +132,7 @@ def test_the_same_part_twice_is_a_duplicate():
     """
     two_parts = stopped(
         numbers=range(FIRST, FIRST + 1), parts=2, receipt=receipt(1, 0, 0, 0), receipt_in_doubt=frozenset(),
-        outcomes={FIRST: SENT},
+        outcomes=[SENT],
     )  # fmt: skip
     whole = [came(0, 1), came(0, 1, part=2)]
 
@@ -144,7 +144,7 @@ def test_half_a_message_is_not_sent():
     """
     A message of which a part is missing was lost, if it is called sent.
     """
-    two_parts = Case(number=0, kind=Kind.PAUSE_END, numbers=range(FIRST, FIRST + 1), parts=2, outcomes={FIRST: SENT})
+    two_parts = Case(number=0, kind=Kind.PAUSE_END, numbers=range(FIRST, FIRST + 1), parts=2, outcomes=[SENT])
 
     assert found(two_parts, [came(0, 1)]) == [Breach.LOST]
 
@@ -153,10 +153,10 @@ def test_what_nobody_knows_of_is_lost():
     """
     A message that is in no account is lost, and so is one that is called sent and did not come.
     """
-    outcomes = stopped().outcomes
-    forgotten = {number: what for number, what in outcomes.items() if number != FIRST + 5}
+    known = stopped().outcomes
 
-    assert Breach.LOST in found(stopped(outcomes=forgotten), WIRE)
+    assert Breach.LOST in found(stopped(outcomes=[*known[:5], None]), WIRE)
+    assert Breach.LOST in found(stopped(outcomes=known[:5]), WIRE)
     assert Breach.LOST in found(stopped(), WIRE[1:])
 
 
@@ -166,7 +166,7 @@ def test_what_waits_for_ever_is_lost():
     """
     waiting = Case(
         number=0, kind=Kind.PAUSE_END, numbers=range(FIRST, FIRST + 1), parts=1,
-        outcomes={FIRST: Outcome("sending", None)},
+        outcomes=[Outcome("sending", None)],
     )  # fmt: skip
 
     assert found(waiting, []) == [Breach.LOST]
@@ -185,7 +185,8 @@ def test_an_outcome_that_the_wire_contradicts_is_wrong(number, outcome):
     """
     What the server says of one message must be what the wire saw of it.
     """
-    outcomes = stopped().outcomes | {FIRST + number: outcome}
+    outcomes = stopped().outcomes
+    outcomes[number] = outcome
 
     assert found(stopped(outcomes=outcomes), WIRE, KILLED) != []
 
@@ -259,6 +260,19 @@ def test_a_verdict_passes_only_without_a_finding():
     assert not verdict([], []).passed
 
 
+def test_a_proof_that_strikes_nothing_is_none():
+    """
+    Stops that came when all had left, or nothing had, do not pass.
+    """
+    all_left = stopped(receipt=None, receipt_in_doubt=frozenset(), outcomes=[SENT] * 6)
+    verdict = decide(
+        Trial(cases=[all_left], disturbances=[]), [came(number, 1) for number in range(6)], seed=1, seconds=1.0
+    )
+
+    assert not verdict.wrong
+    assert (verdict.in_the_middle, verdict.passed) == (0, False)
+
+
 def test_replies_are_sorted_by_the_faults_that_were_on():
     """
     A stop that was answered while two faults were on is in both rows, one without in none of them.
@@ -267,7 +281,7 @@ def test_replies_are_sorted_by_the_faults_that_were_on():
     killed = KILLED._replace(began_at=9.95, ended_at=12.0)
     other = stopped(
         number=1, numbers=range(FIRST + 100, FIRST + 101), halts=[Halt(30.0, 30.5)], receipt=None, began_at=25,
-        ended_at=31, outcomes={FIRST + 100: NEVER},
+        ended_at=31, outcomes=[NEVER],
     )  # fmt: skip
     rows = decide(Trial(cases=[stopped(), other], disturbances=[frozen, killed]), WIRE, seed=1, seconds=1.0).by_fault
 
