@@ -1,8 +1,10 @@
 """The schema and the domain say the same."""
 
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from asyncpg import CheckViolationError
@@ -133,6 +135,32 @@ async def test_the_view_derives_the_status_as_the_domain_does(stage: Stage) -> N
             wrong.append((status, outcome, receipt, by_view, code_by_view, by_domain, code_by_domain))
 
     assert wrong == []
+
+
+async def test_the_view_looks_once_at_each_fact(stage: Stage) -> None:
+    """What a dispatch takes to be read grows with it and not with its square, also when it is new to the statistics."""
+    for is_known in (True, False):
+        dispatch_id = await stage.create()
+        for _ in range(2):
+            await stage.fill(dispatch_id, 1000)
+        await stage.fetch(
+            "INSERT INTO submission (dispatch_id, seq, outcome, submitted_at)"
+            " SELECT dispatch_id, seq, 3, now() FROM message WHERE dispatch_id = $1",
+            dispatch_id,
+        )
+        if is_known:
+            await stage.fetch("ANALYZE message, submission, receipt, dispatch")
+    [(plan,)] = await stage.fetch(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM message_status WHERE dispatch_id = {dispatch_id} AND seq > 0"
+    )
+
+    assert _touched(json.loads(str(plan))[0]["Plan"]) < 12 * 2000
+
+
+def _touched(node: dict[str, Any]) -> float:
+    """Return how many rows a plan handled, those that it threw away included."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    return rows * node["Actual Loops"] + sum(map(_touched, node.get("Plans", [])))
 
 
 async def _set_facts(

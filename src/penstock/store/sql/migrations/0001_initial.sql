@@ -326,5 +326,9 @@ SELECT
     coalesce(r.done_at, CASE WHEN s.outcome = 2 THEN s.submitted_at END) AS status_at
 FROM message m
 JOIN dispatch d ON d.id = m.dispatch_id
-LEFT JOIN submission s ON s.dispatch_id = m.dispatch_id AND s.seq = m.seq
-LEFT JOIN receipt r ON r.dispatch_id = m.dispatch_id AND r.seq = m.seq;
+-- One look into each primary key for each message, whatever the statistics say.  A new dispatch is not in them
+-- yet: taken for a handful of rows, all of it was read anew for each message (12 s of work for an export of 5,000).
+LEFT JOIN LATERAL (SELECT outcome, submitted_at FROM submission
+                   WHERE submission.dispatch_id = m.dispatch_id AND submission.seq = m.seq LIMIT 1) AS s ON true
+LEFT JOIN LATERAL (SELECT receipt.status, code, done_at FROM receipt
+                   WHERE receipt.dispatch_id = m.dispatch_id AND receipt.seq = m.seq LIMIT 1) AS r ON true;
