@@ -1,10 +1,18 @@
 """Leases: who may write, and what becomes of the claims of one that is gone."""
 
 import asyncio
+import datetime as dt
+import os
+import signal
+from pathlib import Path
+
+import asyncpg
 
 from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.engine.lease import Lease
 from penstock.store import leases
+from penstock.store.embedded import EmbeddedPostgres
+from penstock.store.migrate import migrate
 from tests.harness.stage import LEASE, Stage
 from tests.harness.waiting import until
 
@@ -120,3 +128,38 @@ async def test_leaving_and_renewing_do_not_meet(stage: Stage) -> None:
         assert not lease.is_open()
         await asyncio.wait_for(keeping, 2)
         assert not lease.is_open()
+
+
+async def test_a_whole_lease_is_given_anew_when_the_server_was_away(tmp_path: Path) -> None:
+    """
+    No lease is over before the server has been open for as long as one lasts, however old its first process is.
+
+    A recovery takes as long as it takes, and no sender can renew before its end.
+    """
+    server = EmbeddedPostgres(tmp_path)
+    dsn = await server.start()
+    try:
+        await migrate(dsn)
+        connection = await asyncpg.connect(dsn)
+        await until(lambda: connection.fetchval(_IS_OVER), what="the first lease to be over")
+        os.kill(await connection.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
+        connection = await until(lambda: _connect(dsn), what="the server to open again")
+        await until(lambda: connection.fetchval(_IS_OVER), what="the leases of before to be over")
+        open_for = await connection.fetchval(
+            "SELECT clock_timestamp() - backend_start FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+        )
+        await connection.close()
+    finally:
+        await server.stop()
+
+    assert LEASE <= open_for < LEASE + dt.timedelta(seconds=5)
+
+
+_IS_OVER = "SELECT lease_is_over(clock_timestamp() - interval '1 hour')"
+
+
+async def _connect(dsn: str) -> asyncpg.Connection | None:
+    try:
+        return await asyncpg.connect(dsn)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None

@@ -20,8 +20,9 @@ from penstock.prove.plan import Act, FaultKind, Kind
 from penstock.prove.stage import Stage, StageFailed
 from penstock.prove.wirelog import Answer
 
-#: Acts of each sort that are under way at a time: while one sends, one fills or is asked for its account.
-LANES = 2
+#: Acts that are under way at a time, of those without a fault, those that harm processes, and those that harm the
+#: carrier: while one sends, another fills or is asked for its account.
+LANES = (3, 2, 2)
 #: No act begins before this many of its predecessors in the plan are all but over.
 AHEAD = 20
 #: Seconds of listening after the last act: longer than a lease, so that whoever is late is heard.
@@ -59,9 +60,9 @@ class Play:
         watching = asyncio.create_task(self._watch())
         try:
             async with asyncio.TaskGroup() as group:
-                for acts in _sorted_by_victim(self._acts):
+                for acts, lanes in zip(_sorted_by_victim(self._acts), LANES, strict=True):
                     in_order = iter(acts)
-                    for _ in range(LANES):
+                    for _ in range(lanes):
                         group.create_task(self._lane(in_order))
             await asyncio.sleep(AFTER)
         finally:

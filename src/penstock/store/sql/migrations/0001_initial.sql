@@ -270,13 +270,24 @@ CREATE TABLE sweep (
 );
 INSERT INTO sweep DEFAULT VALUES;
 
--- Whether the lease of a sender is over, by this database's clock alone.  After a restart of the
--- server every living sender gets a whole lease anew, since none could renew while it was down.
+-- When this server began to accept connections: its postmaster may be much older, after a recovery that took
+-- long, or after a back end was killed and all began anew.  The WAL writer begins at that moment; to a role that may
+-- not see it the checkpoint at the end of the recovery has to do.
+CREATE FUNCTION accepts_since() RETURNS timestamptz
+    LANGUAGE sql VOLATILE
+    RETURN greatest(pg_postmaster_start_time(), coalesce(
+        (SELECT max(backend_start) FROM pg_stat_get_activity(NULL) WHERE backend_type = 'walwriter'),
+        (SELECT checkpoint_time FROM pg_control_checkpoint())));
+
+-- Whether the lease of a sender is over, by this database's clock alone.  After the server was away
+-- every living sender gets a whole lease anew, since none could renew meanwhile.
 CREATE FUNCTION lease_is_over(lease_until timestamptz) RETURNS boolean
     LANGUAGE sql VOLATILE
-    RETURN clock_timestamp() > greatest(lease_until,
-        CASE WHEN lease_until = '-infinity' THEN lease_until
-             ELSE pg_postmaster_start_time() + interval '2 seconds' END);
+    RETURN CASE
+        WHEN clock_timestamp() <= lease_until THEN false
+        WHEN lease_until = '-infinity' THEN true
+        ELSE clock_timestamp() > accepts_since() + interval '2 seconds'
+    END;
 
 -- Partitions of the facts hold this many dispatches; the next one is made well ahead.
 CREATE FUNCTION ensure_partitions() RETURNS void LANGUAGE plpgsql AS $$
