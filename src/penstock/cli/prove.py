@@ -27,7 +27,9 @@ def prove(
     faults: Annotated[
         str,
         typer.Option(
-            help=t("What goes wrong meanwhile: none, all, or some of kill,freeze,cut,slow,lost,throttle,postgres.")
+            help=t(
+                "What goes wrong meanwhile: none, all, or some of kill, freeze, cut, slow, lost, throttle, postgres."
+            )
         ),
     ] = "all",
     senders: Annotated[int, typer.Option(help=t("Sender processes."), min=1, max=16)] = 2,

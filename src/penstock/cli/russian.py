@@ -180,8 +180,8 @@ RUSSIAN = {
     ),
     "How many stops to make.": "Сколько сделать остановок.",
     "What all decisions are drawn from.": "Число, из которого выводятся все решения.",
-    "What goes wrong meanwhile: none, all, or some of kill,freeze,cut,slow,lost,throttle,postgres.": (
-        "Какие сбои устраивать: none (никаких), all (все) или некоторые из kill,freeze,cut,slow,lost,throttle,postgres."
+    "What goes wrong meanwhile: none, all, or some of kill, freeze, cut, slow, lost, throttle, postgres.": (
+        "Какие сбои устраивать: none, all (все) или некоторые из kill, freeze, cut, slow, lost, throttle, postgres."
     ),
     "Connections of each sender to the carrier.": "Соединений каждого процесса отправки с оператором.",
     "Messages in a dispatch.": "Сообщений в рассылке.",
