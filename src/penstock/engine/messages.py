@@ -7,7 +7,8 @@ dispatch, whose template is the text itself; so one engine sends everything.
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -76,8 +77,9 @@ class Messages:
             if not self._waiting:
                 self._something.clear()
             try:
-                async with self._database.transaction() as connection:
-                    await self._store(connection, group)
+                with self._drawn_for_good():
+                    async with self._database.transaction() as connection:
+                        await self._store(connection, group)
             except (StoreUnavailable, asyncpg.PostgresError) as error:
                 for request in group:
                     if not request.stored.done():
@@ -96,7 +98,8 @@ class Messages:
                 await self._store(connection, [request])
                 return request.answer
 
-            return await only_once.carry_out(self._database, caller, once, list[str | int], store)
+            with self._drawn_for_good():
+                return await only_once.carry_out(self._database, caller, once, list[str | int], store)
         if request.ready:
             self._waiting.append(request)
             self._something.set()
@@ -207,6 +210,15 @@ class Messages:
             await messages.copy(connection, rows)
             await messages.add_slices(connection, runs)
             await halts.notify(connection, WORK)
+
+    @contextlib.contextmanager
+    def _drawn_for_good(self) -> Iterator[None]:
+        """Forget the ids that are left when their transaction fails: after a crash PostgreSQL may draw them again."""
+        try:
+            yield
+        except BaseException:
+            self._ids.clear()
+            raise
 
     async def _draw(self, connection: Connection, count: int) -> list[int]:
         while len(self._ids) < count:

@@ -13,7 +13,7 @@ from penstock.prove.calls import Broken, now
 from penstock.prove.evidence import Disturbance
 from penstock.prove.plan import Fault, FaultKind
 from penstock.prove.processes import Process
-from penstock.prove.stage import WINDOW, Stage, StageFailed
+from penstock.prove.stage import RESPONSE_TIMEOUT, WINDOW, Stage, StageFailed
 
 #: Seconds that a part has to come back.
 COME_BACK = 30.0
@@ -44,6 +44,7 @@ class Harm:
         self._began_at = 0.0
         self._what = ""
         self._in_doubt = 0
+        self._echo = 0.0  #: seconds for which messages that it met keep a stop waiting
         self._mend: Mend | None = None
 
     async def begin(self) -> None:
@@ -65,7 +66,7 @@ class Harm:
         if self._mend is None:
             return None
         await self._mend()
-        return Disturbance(self._fault.kind, self._began_at, now(), self._what, self._in_doubt)
+        return Disturbance(self._fault.kind, self._began_at, now() + self._echo, self._what, self._in_doubt)
 
     @property
     def _in_hand(self) -> int:
@@ -140,12 +141,13 @@ class Harm:
         return _nothing
 
     async def _slow(self) -> Mend:
-        slowest = 0.3 + self._fault.strength
+        self._echo = slowest = 0.3 + self._fault.strength
         self._what = f"answers after up to {slowest:.1f} s"
         await self._stage.slow_down((0.2, slowest))
         return partial(self._stage.speed_up, (0.2, slowest))
 
     async def _lose(self) -> Mend:
+        self._echo = RESPONSE_TIMEOUT
         share = 0.002 + 0.02 * self._fault.strength
         self._what = f"{share:.1%} of the answers lost"
         return await self._change({"lose": share}, {"lose": 0.0})

@@ -240,7 +240,10 @@ def test_what_the_server_should_not_have_answered_counts():
     """
     A complaint about an answer spoils the proof.
     """
+    broken_off = stopped(complaints=["POST /messages: 500"], outcomes=[], receipt=None)
+
     assert found(stopped(complaints=["POST /stop: 500"]), WIRE) == [Breach.RECEIPT]
+    assert found(broken_off, []) == [Breach.RECEIPT]
 
 
 def test_a_verdict_passes_only_without_a_finding():
