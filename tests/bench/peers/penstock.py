@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from demo.processes import Running, running
+from penstock.prove.processes import Process, descendants
+from penstock.prove.programs import Program, running
 from tests.bench.peers.load import Load, Request, post
 from tests.bench.peers.peer import SENDER, Line, Offered, Way, text_to
 from tests.bench.wire import Connection
-from tests.harness.processes import Process, descendants
 from tests.harness.waiting import until
 
 _FILLERS = 4  #: connections that fill at once
@@ -41,9 +41,9 @@ connections = {connections}
 class _Penstock:
     """A whole Penstock with one sender."""
 
-    def __init__(self, server: Running, key: str, connections: int) -> None:
+    def __init__(self, server: Program, key: str, connections: int) -> None:
         self.roots = [server.pid]
-        self._url = server.address
+        self._url = server.ready
         self._key = key
         self._connections = connections
         self._sender: Process | None = None
@@ -174,7 +174,7 @@ async def _open(kind: type[_Penstock], folder: Path, line: Line) -> AsyncIterato
     config = folder / "penstock.toml"
     config.write_text(_CONFIG.format(**line._asdict()))
     serve = ["serve", "--config", str(config), "--data", str(folder / "data"), "--port", "0"]
-    async with running(serve, folder / "serve.log") as server:
+    async with running(*serve, said=folder / "serve.log") as server:
         key = json.loads((folder / "data" / "keys.json").read_text())["TOKEN_1"]
         penstock = kind(server, key, line.connections)
         await penstock.until_bound()

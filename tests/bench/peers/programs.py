@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.harness.processes import descendants
+from penstock.prove.processes import descendants
 from tests.harness.waiting import until
 
 _ENDS = 15.0  #: seconds to end by itself

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
-from demo.processes import running
+from penstock.prove.programs import running
 from tests.bench.peers.peer import Line, Peer, Way
 from tests.bench.peers.watch import Memory, Wire, cpu_of
 
@@ -122,7 +122,7 @@ async def _stage(way: Way, folder: Path, bounds: Bounds, *, latency: str) -> Asy
     home = folder / "peer"
     home.mkdir()
     smsc = ["smsc", "--port", "0", "--latency", latency, "--dlr", "1", "--dlr-delay", _DLR_DELAY, "--log", str(log)]
-    async with running(smsc, folder / "smsc.log") as carrier:
-        host, _, port = carrier.address.rpartition(":")
+    async with running(*smsc, said=folder / "smsc.log") as carrier:
+        host, _, port = carrier.ready.rpartition(":")
         async with way.open(home, Line(host, int(port), bounds.connections, bounds.window)) as peer:
             yield peer, Wire(log)
