@@ -273,6 +273,11 @@ def _first_fault(buffer: bytes, at: int, end: int) -> Malformed:
 # Optional parameters (3.2.4).
 
 
+def tlv_head(tag: int, length: int) -> bytes:
+    """Encode what comes before the value of an optional parameter."""
+    return _TLV.pack(tag, length)
+
+
 def tlv(tag: int, value: bytes) -> bytes:
     """Encode one optional parameter."""
     return _TLV.pack(tag, len(value)) + value

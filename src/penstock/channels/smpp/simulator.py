@@ -19,7 +19,7 @@ from uuid import UUID
 
 from penstock.channels.smpp.simulator_log import WireLog
 from penstock.channels.smpp.simulator_peer import Peer
-from penstock.channels.smpp.simulator_receipts import SentMessage
+from penstock.channels.smpp.simulator_receipts import Dates, SentMessage
 from penstock.channels.smpp.simulator_settings import SimulatorSettings
 
 #: What is due within this many seconds of each other is done in one go.
@@ -58,6 +58,7 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
         self.counters = Counters()
+        self.dates = Dates()
         self.log: WireLog | None = None
         self.chance = random.Random(settings.seed)  # noqa: S311 - chance, not secrets
         self.peers: set[Peer] = set()

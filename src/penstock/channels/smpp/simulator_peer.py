@@ -242,13 +242,13 @@ class Peer(asyncio.Protocol):
         pending, delivered, out = self.pending, self._delivered, self._out
         if pending:
             settings = self._simulator.settings
-            receipts = []
+            receipts, date = [], self._simulator.dates.now()
             for _ in range(min(len(pending), settings.dlr_window - len(delivered))):
                 message = pending.popleft()
                 number = self._next
                 self._next = number % LAST_SEQUENCE_NUMBER + 1
                 delivered[number] = message
-                receipts.append(pdu.encode(Command.DELIVER_SM, number, receipt_body(message, settings.dlr_as)))
+                receipts.append(pdu.encode(Command.DELIVER_SM, number, receipt_body(message, settings.dlr_as, date)))
             self._counters.receipts_sent += len(receipts)
             out += receipts
         if out:

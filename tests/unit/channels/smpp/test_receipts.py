@@ -219,7 +219,7 @@ def test_the_receipts_of_our_own_smsc_are_understood(form, is_failed):
     """
     Our SMSC writes receipts in each form that we read.
     """
-    body = receipt_body(SentMessage("penstock", b"Shop", b"7999", b"4711", is_failed), form)
+    body = receipt_body(SentMessage("penstock", b"Shop", b"7999", b"4711", is_failed), form, b"2503010900")
 
     receipt = read(pdu.parse_short_message(body, 0, len(body)))
 
