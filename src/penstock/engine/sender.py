@@ -286,7 +286,7 @@ class Sender:
         waiting = len(self._outbox)
         if waiting > low or free <= 0:
             return 0
-        return max(0, min(free, 2 * low + 50 - waiting, self._settings.claim_limit // 2))
+        return max(0, min(free, 2 * low + 50 - waiting, self._settings.claim_limit))
 
     # Halts, and time that passes.
 
