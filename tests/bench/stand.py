@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penstock.prove.programs import running
+from penstock.store.postmaster import address, read_running
 
 _CONFIG = """\
 senders = {senders}
@@ -44,6 +45,7 @@ class Stand(NamedTuple):
     server: int  #: pid
     carrier: int  #: pid
     log: Path  #: of the wire
+    dsn: str  #: of the server's PostgreSQL
     starts: "itertools.count[int]"  #: first destinations of dispatches, so that all differ
 
     def destinations(self) -> int:
@@ -64,4 +66,8 @@ async def stand(home: Path, shape: Shape, *, latency: int, logged: bool) -> Asyn
         async with running(*serve, said=home / "serve.log") as server:
             key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
             starts = itertools.count(79_000_000_000, 1_000_000)
-            yield Stand(server.ready, key, server.pid, carrier.pid, log, starts)
+            running_postgres = read_running(home / "data" / "postgres")
+            if running_postgres is None:
+                raise RuntimeError("the server runs, and its PostgreSQL does not")
+            dsn = address(running_postgres.socket_folder)
+            yield Stand(server.ready, key, server.pid, carrier.pid, log, dsn, starts)

@@ -30,6 +30,8 @@ from penstock.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
+#: How long a stop waits for a lock before it looks who holds it, in seconds.
+LOCK_SECONDS = 0.5
 #: How long a stop waits for a signal before it looks for itself, in seconds.
 LOOK_SECONDS = 0.05
 
@@ -115,8 +117,7 @@ class Stops:
                 await self._cut_dead(dispatch_id)
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> None:
-        async with self._database.transaction(sure=False) as connection:
-            await halts.limit_waiting(connection)
+        async with self._database.transaction(sure=False, lock_timeout=LOCK_SECONDS) as connection:
             status = await dispatches.lock(connection, caller.account_id, dispatch_id)
             if status is None:
                 raise DispatchNotFound(dispatch_id)
@@ -174,8 +175,7 @@ class Stops:
 
     async def _try_to_finish(self, dispatch_id: int) -> bool:
         dead: list[int] = []
-        async with self._database.transaction(sure=False) as connection:
-            await halts.limit_waiting(connection)
+        async with self._database.transaction(sure=False, lock_timeout=LOCK_SECONDS) as connection:
             halting = await halts.lock(connection, dispatch_id)
             if halting is None or halting.status != DispatchStatus.CHANGING:
                 return True

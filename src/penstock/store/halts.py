@@ -35,11 +35,6 @@ async def notify(connection: Connection, said: str) -> None:
     await connection.execute(*SQL.notify(said=said))
 
 
-async def limit_waiting(connection: Connection) -> None:
-    """Let statements of this transaction wait at most half a second for a lock: LockNotAvailableError."""
-    await connection.execute(*SQL.limit_waiting())
-
-
 async def lock(connection: Connection, dispatch_id: int) -> Halting | None:
     """Lock a dispatch to finish its halt."""
     row = await connection.fetchrow(*SQL.lock_halting(dispatch_id=dispatch_id))

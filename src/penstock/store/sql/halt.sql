@@ -55,7 +55,3 @@ FROM stop_receipt r WHERE r.dispatch_id = :dispatch_id;
 -- name: find_in_doubt
 -- Read which messages of a dispatch were in doubt at an instant.  Uses submission_in_doubt.
 SELECT seq FROM submission WHERE dispatch_id = :dispatch_id AND outcome = 3 ORDER BY seq;
-
--- name: limit_waiting
--- Do not wait long for a lock in this transaction.
-SET LOCAL lock_timeout = '500ms';
