@@ -20,6 +20,7 @@ from penstock.engine.gateless import GatelessSender, without_gate
 from penstock.engine.keys import Keys
 from penstock.engine.messages import Messages
 from penstock.engine.metrics import Metrics
+from penstock.engine.retention import Retention
 from penstock.engine.sender import LinkFactory, Sender, SenderSettings
 from penstock.engine.stop import Stops
 from penstock.engine.sweeper import Sweeper
@@ -57,10 +58,12 @@ async def open_services(database: Database, quick: Database, settings: Settings)
     stops = Stops(quick, lifetime=settings.default_lifetime, timeout=settings.stop_timeout)
     messages = Messages(quick, default_zone=settings.default_zone, lifetime=settings.default_lifetime)
     sweeper = Sweeper(database, stops, lifetime=settings.default_lifetime)
+    retention = Retention(database, days=settings.retention_days, lifetime=settings.default_lifetime)
     async with asyncio.TaskGroup() as group:
         beside = [
             group.create_task(messages.run()),
             group.create_task(sweeper.run()),
+            group.create_task(retention.run()),
             group.create_task(database.listen(stops.hear)),
         ]
         yield Services(

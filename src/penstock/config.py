@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     api_workers: Count
     default_zone: str
     default_lifetime: Annotated[int, msgspec.Meta(ge=60, le=604_800)]
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)]
     claim_limit: Annotated[int, msgspec.Meta(ge=200, le=10_000)]
     max_json_bytes: Annotated[int, msgspec.Meta(ge=1024)]
     max_file_bytes: Annotated[int, msgspec.Meta(ge=1024)]

@@ -55,7 +55,7 @@ class Server:
         try:
             tables = await connection.fetch(
                 "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-                " AND relkind = 'r' AND relname <> ALL(ARRAY['migration', 'sweep'])"
+                " AND relkind = 'r' AND relname <> ALL(ARRAY['migration', 'sweep', 'period'])"
             )
             async with connection.transaction():
                 await connection.execute("SET LOCAL session_replication_role = replica")

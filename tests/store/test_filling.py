@@ -149,7 +149,9 @@ async def test_the_file_of_a_dead_process_is_dropped(stage: Stage) -> None:
     async with stage.database.transaction() as connection:
         dead = await messages.find_dead_uploads(connection)
         for upload_id in dead:
-            await messages.drop_upload(connection, upload_id)
+            await messages.give_up_upload(connection, upload_id)
+            while await messages.drop_upload(connection, upload_id):
+                pass
     filling.cancel()
     await asyncio.wait((filling,))
 

@@ -15,6 +15,7 @@ CallerError
 ├── MethodNotAllowed        405  4050
 ├── RequestTimeout          408  4080
 ├── IdempotencyConflict     409  4090
+├── MessagesDropped         410  4100
 ├── PayloadTooLarge         413  4130
 ├── UnsupportedMediaType    415  4150
 ├── TooManyRequests         429  4290
@@ -117,6 +118,15 @@ class IdempotencyConflict(CallerError):
     """The Idempotency-Key came before with another request."""
 
     status, code, text = 409, 4090, "Idempotency-Key was used with another request"
+
+
+class MessagesDropped(CallerError):
+    """The dispatch ended so long ago that only its totals are kept."""
+
+    status, code = 410, 4100
+
+    def __init__(self, dispatch_id: int | str) -> None:
+        super().__init__(f"The messages of dispatch {dispatch_id} are no longer kept")
 
 
 class PayloadTooLarge(CallerError):

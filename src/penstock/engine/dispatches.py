@@ -5,7 +5,7 @@ Dispatches as their owners make, start, change and see them.
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 
-from penstock.domain.errors import DispatchNotFound, InappropriateStatus
+from penstock.domain.errors import DispatchNotFound, InappropriateStatus, MessagesDropped
 from penstock.domain.lifecycle import FINAL, DispatchStatus, may_resume, may_start
 from penstock.domain.model import (
     Caller,
@@ -22,7 +22,7 @@ from penstock.domain.rates import carry_over
 from penstock.domain.windows import first_opening
 from penstock.engine import once as only_once
 from penstock.engine.signals import WORK
-from penstock.store import dispatches, halts, messages
+from penstock.store import dispatches, halts, messages, retention
 from penstock.store.database import Connection, Database
 from penstock.store.dispatches import Recipe
 from penstock.store.rows import ANY_ZONE, BEGINNING, FOREVER
@@ -104,7 +104,12 @@ class Dispatches:
     async def lines(
         self, caller: Caller, dispatch_id: int, statuses: Sequence[str]
     ) -> AsyncIterator[list[MessageLine]]:
-        """Stream the outcome of every message in order; raises DispatchNotFound at the first step."""
+        """
+        Stream the outcome of every message in order.
+
+        Raises DispatchNotFound and MessagesDropped at the first step; MessagesDropped later, when
+        they were dropped meanwhile: what has come is then not the whole.
+        """
         async with self._database.connection() as connection:
             recipe = await dispatches.get(connection, caller.account_id, dispatch_id)
         if recipe is None:
@@ -113,6 +118,9 @@ class Dispatches:
         while True:
             async with self._database.connection() as connection:
                 page = await messages.lines(connection, dispatch_id, after, _EXPORT_PAGE)
+                # Asked after the page was read: until then it was whole.
+                if not await retention.is_kept(connection, dispatch_id):
+                    raise MessagesDropped(dispatch_id)
             yield [line for line in page if line.status in statuses] if statuses else page
             after += _EXPORT_PAGE
             if after >= recipe.next_seq - 1:

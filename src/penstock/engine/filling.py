@@ -164,6 +164,8 @@ class Filling:
             nonlocal adopted
             await dispatches.lock(connection, caller.account_id, dispatch_id)
             runs = await messages.take_upload(connection, upload_id, dispatch_id)
+            if runs is None:
+                raise InappropriateStatus
             count = sum(run.end_seq - run.first_seq for run in runs)
             if not await messages.adopt_upload(
                 connection,
@@ -188,7 +190,11 @@ class Filling:
         """Delete what was stored of a file; when that cannot be done now the sweeper does it."""
         try:
             async with self._database.transaction() as connection:
-                await messages.drop_upload(connection, upload_id)
+                await messages.give_up_upload(connection, upload_id)
+            more = True
+            while more:
+                async with self._database.transaction() as connection:
+                    more = await messages.drop_upload(connection, upload_id)
         except Exception as error:  # noqa: BLE001 - the error that brought us here is the one to tell
             log.warning("upload_left_behind", dispatch_id=dispatch_id, upload_id=upload_id, error=repr(error))
 

@@ -23,6 +23,7 @@ from penstock.domain.uuids import message_uuid, parse_message_uuid
 from penstock.domain.zones import zone_of
 from penstock.engine import once as only_once
 from penstock.engine.filling import is_zoned
+from penstock.engine.lease import clock
 from penstock.engine.signals import WORK
 from penstock.store import facts, halts, messages, sweeps
 from penstock.store.database import Connection, Database
@@ -31,6 +32,8 @@ from penstock.store.messages import Anonymous, MessageRow, Run
 from penstock.store.rows import ANY_ZONE, BEGINNING
 
 _IDS_DRAWN = 200
+#: Seconds that ids wait to be used: later their period may have been closed, much later dropped.
+_IDS_KEPT = 60.0
 #: Requests that one transaction stores.
 _GROUP = 2000
 
@@ -68,6 +71,7 @@ class Messages:
         self._waiting: list[_Request] = []
         self._something = asyncio.Event()
         self._ids: list[int] = []
+        self._drawn_at = 0.0
 
     async def run(self) -> None:
         """Store what comes, for ever."""
@@ -221,8 +225,11 @@ class Messages:
             raise
 
     async def _draw(self, connection: Connection, count: int) -> list[int]:
+        if clock() - self._drawn_at > _IDS_KEPT:
+            self._ids = []
         while len(self._ids) < count:
-            self._ids += await messages.next_ids(connection, max(_IDS_DRAWN, count))
+            self._drawn_at = clock()
+            self._ids = await messages.next_ids(connection, max(_IDS_DRAWN, count))
         drawn, self._ids = self._ids[:count], self._ids[count:]
         return drawn
 

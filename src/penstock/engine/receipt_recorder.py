@@ -107,7 +107,8 @@ class ReceiptRecorder:
     async def _write(self, batch: list[Matched]) -> None:
         try:
             await insist(partial(self._transact, batch, are_new=True))
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError):
+            # A receipt came again; or so late that its partition has been dropped.
             await insist(partial(self._transact, batch, are_new=False))
         for delivery, count in Counter([delivery for _, _, _, delivery in batch]).items():
             delivery.settle(count)

@@ -20,7 +20,6 @@ log = structlog.get_logger(__name__)
 ROUND = 0.25
 #: Every so many rounds the things that are in no hurry are looked at too.
 SLOW = 8
-HOURLY = round(3600 / ROUND)
 #: Messages that are written as expired in one transaction.
 PORTION = 5000
 
@@ -33,6 +32,7 @@ class Sweeper:
         self._stops = stops
         self._lifetime = lifetime
         self._after = 0
+        self._stray = 0
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -59,8 +59,6 @@ class Sweeper:
             await self._outlive()
             await self._match_strays()
             await self._drop_uploads()
-        if number % HOURLY == 0:
-            await self._tidy()
 
     async def _wake(self) -> None:
         async with self._database.connection() as connection:
@@ -103,7 +101,9 @@ class Sweeper:
 
     async def _match_strays(self) -> None:
         async with self._database.transaction() as connection:
-            touched = await facts.match_strays(connection)
+            last = await facts.find_last_stray(connection, self._stray)
+            touched = await facts.match_strays(connection, self._stray, last)
+        self._stray = last
         async with self._database.connection() as connection:
             if touched:
                 await sweeps.settle(connection, touched, lifetime=self._lifetime)
@@ -115,10 +115,5 @@ class Sweeper:
             dead = await messages.find_dead_uploads(connection)
         for upload_id in dead:
             async with self._database.transaction() as connection:
+                await messages.give_up_upload(connection, upload_id)
                 await messages.drop_upload(connection, upload_id)
-
-    async def _tidy(self) -> None:
-        async with self._database.connection() as connection:
-            await sweeps.drop_answers(connection)
-            await sweeps.make_partitions(connection)
-        await self._database.forget_marks()

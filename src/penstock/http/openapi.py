@@ -14,6 +14,7 @@ from penstock.domain.errors import (
     BadCredentials,
     CallerError,
     DispatchNotFound,
+    MessagesDropped,
     NotAuthenticated,
     RequestTimeout,
     StopReceiptNotFound,
@@ -167,7 +168,7 @@ def _error(status: int, found: Sequence[tuple[int, str]]) -> Json:
 
 
 def _example_text(error: type[CallerError]) -> str:
-    if issubclass(error, DispatchNotFound | StopReceiptNotFound):
+    if issubclass(error, DispatchNotFound | StopReceiptNotFound | MessagesDropped):
         return str(error(_EXAMPLE_ID))
     if error.code == CallerError.code:
         return "[3].destination: expected a string, got a number"

@@ -190,6 +190,25 @@ class Database:
         async with self.connection() as connection:
             await connection.execute(*SQL.drop_marks())
 
+    @contextlib.asynccontextmanager
+    async def apart(self, *, lock_timeout: str, seconds: float) -> AsyncIterator[Connection]:
+        """
+        Lend a connection that is not of the pool, for what lasts long or locks for a whole session.
+
+        A statement waits for locks for *lock_timeout* at most, and takes *seconds* at most.
+        """
+        with translated_errors():
+            connection = await asyncpg.connect(
+                self.dsn,
+                timeout=10,
+                command_timeout=seconds,
+                server_settings={"application_name": "penstock retention", "lock_timeout": lock_timeout},
+            )
+            try:
+                yield connection
+            finally:
+                connection.terminate()
+
     async def listen(self, heard: Callable[[str], None]) -> None:
         """
         Call *heard* with each notification, for ever, on a connection of its own.

@@ -25,6 +25,8 @@ ACCEPTED, REJECTED, IN_DOUBT = SubmissionOutcome
 NO_CARRIER = 0
 #: The wire knows one code for a message that was not delivered.
 UNDELIVERED_CODE = 7060
+#: Stray receipts that are looked at in one go: a carrier may send any number that are of no message of ours.
+_STRAYS = 5000
 
 
 class Submission(NamedTuple):
@@ -235,9 +237,18 @@ async def keep_strays(connection: Connection, carrier_id: int, strays: Sequence[
     )
 
 
-async def match_strays(connection: Connection) -> set[int]:
-    """Write the receipts whose message has been recorded since, and return the dispatches they belong to."""
-    rows = await connection.fetch(*SQL.take_strays())
+async def find_last_stray(connection: Connection, after: int) -> int:
+    """Return the last of the next thousands of stray receipts; 0: there are none after *after*."""
+    return await connection.fetchval(*SQL.find_last_stray(after=after, most=_STRAYS)) or 0
+
+
+async def match_strays(connection: Connection, after: int, last: int) -> set[int]:
+    """
+    Write those of some stray receipts whose message has been recorded since.
+
+    Looks at *after* < id ≤ *last* and returns the dispatches that they belong to.
+    """
+    rows = await connection.fetch(*SQL.take_strays(after=after, last=last))
     if not rows:
         return set()
     facts: dict[tuple[int, int], tuple[asyncpg.Record, ReceiptFact]] = {}
@@ -255,8 +266,8 @@ async def match_strays(connection: Connection) -> set[int]:
 
 
 async def drop_strays(connection: Connection) -> list[tuple[int, str]]:
-    """Give up on receipts whose message never came and return (carrier id, carrier's message id) of each."""
-    return [(row[0], row[1]) for row in await connection.fetch(*SQL.drop_strays())]
+    """Give up on some receipts whose message never came and return (carrier id, carrier's message id) of each."""
+    return [(row[0], row[1]) for row in await connection.fetch(*SQL.drop_strays(most=_STRAYS))]
 
 
 async def make_carrier(connection: Connection, name: str) -> int:

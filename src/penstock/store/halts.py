@@ -56,14 +56,10 @@ async def finish(connection: Connection, dispatch_id: int, *, stopped: bool, lif
 async def read_receipt(connection: Connection, dispatch_id: int) -> StopReceipt | None:
     """Read the account of a stop."""
     row = await connection.fetchrow(*SQL.get_stop_receipt(dispatch_id=dispatch_id))
-    if row is None:
-        return None
-    doubts = await connection.fetch(*SQL.find_in_doubt(dispatch_id=dispatch_id))
-    name = uuid_maker(dispatch_id)
-    return _receipt(row, tuple(name(doubt["seq"]) for doubt in doubts))
+    return None if row is None else _receipt(row)
 
 
-def _receipt(row: asyncpg.Record, in_doubt: tuple[str, ...]) -> StopReceipt:
+def _receipt(row: asyncpg.Record) -> StopReceipt:
     took: dt.timedelta = row["effective_at"] - row["requested_at"]
     return StopReceipt(
         dispatch_id=row["dispatch_id"],
@@ -74,6 +70,6 @@ def _receipt(row: asyncpg.Record, in_doubt: tuple[str, ...]) -> StopReceipt:
         total=row["total"],
         counts=Partition(row["accepted"], row["refused"], row["in_doubt"], row["never_sent"]),
         carriers=tuple(CarrierPartition(**share) for share in json.loads(row["carriers"])),
-        in_doubt=in_doubt,
+        in_doubt=tuple(map(uuid_maker(row["dispatch_id"]), row["in_doubt_seqs"])),
         late=row["late"],
     )

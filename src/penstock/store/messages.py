@@ -20,6 +20,9 @@ from penstock.store.statements import Statements
 
 SQL = Statements("message")
 
+#: Runs of a file that one transaction deletes: a whole file may take longer than a statement may last.
+_RUNS_DROPPED = 100
+
 
 class MessageRow(NamedTuple):
     """A row of `message`, in the order of its columns."""
@@ -213,8 +216,10 @@ async def add_upload_runs(connection: Connection, upload_id: int, runs: Sequence
     return len(noted) == len(runs)
 
 
-async def take_upload(connection: Connection, upload_id: int, dispatch_id: int) -> list[Run]:
-    """End an upload and return its runs in order."""
+async def take_upload(connection: Connection, upload_id: int, dispatch_id: int) -> list[Run] | None:
+    """End an upload and return its runs in order; None when it was given up meanwhile."""
+    if await connection.fetchval(*SQL.lock_upload(upload_id=upload_id)) is None:
+        return None
     rows = await connection.fetch(*SQL.take_upload_runs(upload_id=upload_id))
     await connection.execute(*SQL.forget_upload(upload_id=upload_id))
     return [Run(dispatch_id, row["first_seq"], row["end_seq"], row["zone"], row["parts"]) for row in rows]
@@ -230,14 +235,21 @@ async def adopt_upload(
     return adopted is not None
 
 
-async def drop_upload(connection: Connection, upload_id: int) -> None:
-    """Delete a file that does not become part of its dispatch."""
-    await connection.execute(*SQL.drop_upload(upload_id=upload_id))
+async def give_up_upload(connection: Connection, upload_id: int) -> None:
+    """Note that a file does not become part of its dispatch: nothing can be added to it, nor can it be taken."""
+    await connection.execute(*SQL.give_up_upload(upload_id=upload_id))
+
+
+async def drop_upload(connection: Connection, upload_id: int) -> bool:
+    """Delete a part of a file that was given up, at most about 100,000 messages; False when all of it is gone."""
+    if await connection.fetchval(*SQL.drop_upload_runs(upload_id=upload_id, most=_RUNS_DROPPED)):
+        return True
     await connection.execute(*SQL.forget_upload(upload_id=upload_id))
+    return False
 
 
 async def find_dead_uploads(connection: Connection) -> list[int]:
-    """Return files of which nothing has come for ten minutes."""
+    """Return files of which nothing has come for ten minutes, and those that were given up."""
     return [row["id"] for row in await connection.fetch(*SQL.find_dead_uploads())]
 
 

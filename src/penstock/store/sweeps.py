@@ -123,13 +123,3 @@ async def note_late(connection: Connection, sender_id: int, writes: Sequence[tup
         )
     )
     return sum(row["late"] for row in rows)
-
-
-async def drop_answers(connection: Connection) -> None:
-    """Forget the answers to Idempotency-Keys after a day."""
-    await connection.execute(*SQL.drop_answers())
-
-
-async def make_partitions(connection: Connection) -> None:
-    """Make room for the dispatches to come."""
-    await connection.execute(*SQL.make_partitions())

@@ -9,7 +9,7 @@ import pytest
 from penstock.domain import errors
 from penstock.domain.errors import CallerError
 
-#: HTTP status, code and text, as the contract prints them; the last three are our own.
+#: HTTP status, code and text, as the contract prints them; the last four are our own.
 CONTRACT = [
     (errors.NotAuthenticated(), 401, 4010, "Not Authenticated"),
     (errors.BadCredentials(), 401, 4012, "Bad credentials"),
@@ -29,6 +29,7 @@ CONTRACT = [
     (errors.StopReceiptNotFound(7), 404, 4042, "Dispatch 7 has no stop receipt"),
     (errors.RequestTimeout(), 408, 4080, "Request Timeout"),
     (errors.IdempotencyConflict(), 409, 4090, "Idempotency-Key was used with another request"),
+    (errors.MessagesDropped(7), 410, 4100, "The messages of dispatch 7 are no longer kept"),
 ]
 
 

@@ -14,6 +14,7 @@ from penstock.domain.errors import (
     DispatchNotFound,
     IdempotencyConflict,
     InappropriateStatus,
+    MessagesDropped,
     PayloadTooLarge,
     StopReceiptNotFound,
     UnsupportedMediaType,
@@ -181,13 +182,13 @@ OPERATIONS = (
         handler=export,
         group=_GROUP,
         summary="Export the outcome of every message",
-        description="Streamed, in the order of the fill.",
+        description="Streamed, in the order of the fill. Long after its end only the totals of a dispatch are kept.",
         query=(
             Parameter("status", "In one of these statuses.", True, {"enum": _STATUSES}),
             Parameter("format", "How it is written.", schema={"enum": list(_FORMATS), "default": "json"}),
         ),
         answer=Body(("application/json", "text/csv"), list[shapes.LineAnswer]),
-        errors=(BadRequest, DispatchNotFound),
+        errors=(BadRequest, DispatchNotFound, MessagesDropped),
     ),
     Operation(
         method="GET",

@@ -45,21 +45,25 @@ ON CONFLICT (dispatch_id, sender_id, carrier_id) DO UPDATE SET
         THEN clock_timestamp() ELSE t.window_at END;
 
 -- name: insert_receipts
--- Write receipts, one for each message, of which some may be there already: the first one wins.
+-- Write receipts, one for each message, of which some may be there already: the first one wins.  One whose period
+-- has been dropped is not the first.
 INSERT INTO receipt (dispatch_id, seq, status, code, carrier_code, done_at)
 SELECT dispatch_id, seq, status, code, carrier_code, done_at
 FROM unnest(:dispatch_ids::bigint[], :seqs::integer[], :statuses::smallint[], :codes::smallint[],
             :carrier_codes::integer[], :done_ats::timestamptz[])
     AS r (dispatch_id, seq, status, code, carrier_code, done_at)
+WHERE (SELECT dropped_at IS NULL FROM period WHERE first_id <= dispatch_id ORDER BY first_id DESC LIMIT 1)
 ON CONFLICT (dispatch_id, seq) DO NOTHING
 RETURNING dispatch_id, seq;
 
 -- name: find_submissions
--- Find the messages that a carrier calls by these ids.  Uses submission_carrier_message.
+-- Find the messages that a carrier calls by these ids.  Uses submission_carrier_message, but only of the periods
+-- in which a receipt can still change something: an index for each partition would be looked into otherwise.
 SELECT s.carrier_message_id, s.dispatch_id, s.seq, m.parts
 FROM unnest(:carrier_message_ids::text[]) AS wanted (carrier_message_id)
 JOIN submission s ON s.carrier_message_id = wanted.carrier_message_id AND s.carrier_id = :carrier_id
-JOIN message m ON m.dispatch_id = s.dispatch_id AND m.seq = s.seq;
+JOIN message m ON m.dispatch_id = s.dispatch_id AND m.seq = s.seq
+WHERE s.dispatch_id >= (SELECT min(first_id) FROM period WHERE ended_at IS NULL);
 
 -- name: keep_strays
 -- Keep receipts whose message is not known yet.
@@ -67,21 +71,28 @@ INSERT INTO stray_receipt (carrier_id, carrier_message_id, status, carrier_code,
 SELECT :carrier_id, * FROM unnest(:carrier_message_ids::text[], :statuses::smallint[], :carrier_codes::integer[],
                                   :done_ats::timestamptz[]);
 
+-- name: find_last_stray
+-- Find up to where *most* stray receipts after *after* reach.
+SELECT max(id) FROM (SELECT id FROM stray_receipt WHERE id > :after ORDER BY id LIMIT :most) AS few;
+
 -- name: take_strays
--- Take stray receipts whose message has been recorded since.
+-- Take those of some stray receipts whose message has been recorded since.  Uses submission_carrier_message, as above.
 DELETE FROM stray_receipt USING (
     SELECT stray.id, s.dispatch_id, s.seq, m.parts
     FROM stray_receipt stray
     JOIN submission s ON s.carrier_message_id = stray.carrier_message_id AND s.carrier_id = stray.carrier_id
     JOIN message m ON m.dispatch_id = s.dispatch_id AND m.seq = s.seq
-    ORDER BY stray.id LIMIT 1000 FOR UPDATE OF stray SKIP LOCKED) AS found
+    WHERE stray.id > :after AND stray.id <= :last
+      AND s.dispatch_id >= (SELECT min(first_id) FROM period WHERE ended_at IS NULL)
+    ORDER BY stray.id FOR UPDATE OF stray SKIP LOCKED) AS found
 WHERE stray_receipt.id = found.id
 RETURNING found.dispatch_id, found.seq, found.parts, stray_receipt.carrier_id, stray_receipt.status,
           stray_receipt.carrier_code, stray_receipt.done_at;
 
 -- name: drop_strays
--- Give up on receipts that nobody has waited for in an hour.
-DELETE FROM stray_receipt WHERE seen_at < clock_timestamp() - interval '1 hour'
+-- Give up on receipts that nobody has waited for in an hour, on up to *most* of the oldest.
+DELETE FROM stray_receipt USING (SELECT id FROM stray_receipt ORDER BY id LIMIT :most) AS oldest
+WHERE stray_receipt.id = oldest.id AND seen_at < clock_timestamp() - interval '1 hour'
 RETURNING carrier_id, carrier_message_id;
 
 -- name: make_carrier

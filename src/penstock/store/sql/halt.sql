@@ -20,11 +20,12 @@ SELECT status, changing_to FROM dispatch WHERE id = :dispatch_id FOR NO KEY UPDA
 SELECT id FROM dispatch WHERE status = 'changing' ORDER BY id LIMIT 1000;
 
 -- name: write_stop_receipt
--- Write the account of a stop; it adds up or the transaction fails.
+-- Write the account of a stop; it adds up or the transaction fails.  Uses submission_in_doubt.
 INSERT INTO stop_receipt (dispatch_id, requested_at, effective_at, key_id, total, accepted, refused, in_doubt,
-                          never_sent, carriers)
+                          never_sent, carriers, in_doubt_seqs)
 SELECT d.id, d.halt_requested_at, clock_timestamp(), d.halt_key_id, d.messages, c.accepted, c.refused, c.in_doubt,
-       d.messages - c.accepted - c.refused - c.in_doubt, c.carriers
+       d.messages - c.accepted - c.refused - c.in_doubt, c.carriers,
+       ARRAY(SELECT seq FROM submission WHERE dispatch_id = d.id AND outcome = 3 ORDER BY seq)
 FROM dispatch d
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(refused), 0) AS refused,
@@ -51,7 +52,3 @@ WHERE id = :dispatch_id AND status = 'changing';
 -- Read the account of a stop.
 SELECT r.*, (SELECT coalesce(sum(late), 0)::bigint FROM tally WHERE tally.dispatch_id = r.dispatch_id) AS late
 FROM stop_receipt r WHERE r.dispatch_id = :dispatch_id;
-
--- name: find_in_doubt
--- Read which messages of a dispatch were in doubt at an instant.  Uses submission_in_doubt.
-SELECT seq FROM submission WHERE dispatch_id = :dispatch_id AND outcome = 3 ORDER BY seq;

@@ -110,12 +110,19 @@ INSERT INTO upload (dispatch_id, name) VALUES (:dispatch_id, :name) RETURNING id
 
 -- name: add_upload_runs
 -- Note runs of messages of a file, in the transaction that stores them.
-WITH touched AS (UPDATE upload SET touched_at = clock_timestamp() WHERE id = :upload_id RETURNING id, dispatch_id)
+WITH touched AS (
+    UPDATE upload SET touched_at = clock_timestamp() WHERE id = :upload_id AND NOT is_given_up
+    RETURNING id, dispatch_id
+)
 INSERT INTO upload_run (upload_id, dispatch_id, first_seq, end_seq, zone, parts)
 SELECT touched.id, touched.dispatch_id, run.first_seq, run.end_seq, run.zone, run.parts
 FROM touched, unnest(:first_seqs::integer[], :end_seqs::integer[], :zones::text[], :parts::bigint[])
     AS run (first_seq, end_seq, zone, parts)
 RETURNING first_seq;
+
+-- name: lock_upload
+-- Lock a file that may still become part of its dispatch; no row: it was given up.
+SELECT id FROM upload WHERE id = :upload_id AND NOT is_given_up FOR UPDATE;
 
 -- name: take_upload_runs
 -- End an upload and return its runs in order.
@@ -133,12 +140,24 @@ UPDATE dispatch SET messages = messages + :count, parts = parts + :parts, base_n
 WHERE id = :dispatch_id AND status = 'initiated'
 RETURNING id;
 
--- name: find_dead_uploads
--- Find files whose sender went away: no row came for ten minutes.
-SELECT id FROM upload WHERE touched_at < clock_timestamp() - interval '10 minutes' LIMIT 10;
+-- name: give_up_upload
+-- Note that a file will not become part of its dispatch.
+UPDATE upload SET is_given_up = true WHERE id = :upload_id;
 
--- name: drop_upload
--- Delete the messages of a file that will not become part of its dispatch.
-WITH runs AS (DELETE FROM upload_run WHERE upload_id = :upload_id RETURNING dispatch_id, first_seq, end_seq)
-DELETE FROM message USING runs
-WHERE message.dispatch_id = runs.dispatch_id AND message.seq >= runs.first_seq AND message.seq < runs.end_seq;
+-- name: find_dead_uploads
+-- Find files whose sender went away: no row came for ten minutes; and those whose messages are being deleted.
+SELECT id FROM upload WHERE is_given_up OR touched_at < clock_timestamp() - interval '10 minutes' ORDER BY id LIMIT 10;
+
+-- name: drop_upload_runs
+-- Delete the messages of up to *most* runs of a file that was given up; 0: there were none left.
+WITH few AS (
+    SELECT dispatch_id, first_seq FROM upload_run WHERE upload_id = :upload_id ORDER BY first_seq LIMIT :most
+), runs AS (
+    DELETE FROM upload_run USING few
+    WHERE upload_run.dispatch_id = few.dispatch_id AND upload_run.first_seq = few.first_seq
+    RETURNING upload_run.dispatch_id, upload_run.first_seq, upload_run.end_seq
+), gone AS (
+    DELETE FROM message USING runs
+    WHERE message.dispatch_id = runs.dispatch_id AND message.seq >= runs.first_seq AND message.seq < runs.end_seq
+)
+SELECT count(*) FROM runs;

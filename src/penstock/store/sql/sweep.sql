@@ -126,14 +126,6 @@ RETURNING undelivered;
 -- Note that a dispatch has nothing more to wait for.
 UPDATE dispatch SET settle_at = NULL WHERE id = :dispatch_id;
 
--- name: drop_answers
--- Forget the answers to Idempotency-Keys after a day.
-DELETE FROM idempotency WHERE created_at < clock_timestamp() - interval '24 hours';
-
--- name: make_partitions
--- Make room for the dispatches to come.
-SELECT ensure_partitions();
-
 -- name: note_late
 -- Count what a sender that lost its lease had written after a stop took effect; it must be nothing.
 INSERT INTO tally AS t (dispatch_id, sender_id, carrier_id, late)

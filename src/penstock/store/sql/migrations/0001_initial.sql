@@ -45,6 +45,23 @@ CREATE INDEX sender_alive ON sender (id) WHERE ended_at IS NULL;
 
 CREATE SEQUENCE dispatch_id START WITH 10000000001;
 
+-- A run of dispatch ids whose facts have a partition of each table to themselves: what retention drops
+-- whole.  A new one begins when the sequence is moved on to it (begin_period), or gets there by itself.
+CREATE TABLE period (
+    first_id bigint PRIMARY KEY,
+    end_id bigint NOT NULL,
+    opened_at timestamptz,  -- since when ids of it are drawn
+    closed_at timestamptz,  -- since when none are
+    ended_at timestamptz,   -- since when all its dispatches are final and have all their receipts
+    dropped_at timestamptz, -- since when its messages are not shown; they are dropped next
+    emptied_at timestamptz, -- since when only totals are left of it
+    CHECK (first_id < end_id),
+    CHECK (ended_at IS NULL OR closed_at IS NOT NULL),
+    CHECK (dropped_at IS NULL OR ended_at IS NOT NULL),
+    CHECK (emptied_at IS NULL OR dropped_at IS NOT NULL)
+);
+CREATE INDEX period_unended ON period (first_id) WHERE ended_at IS NULL;
+
 CREATE TABLE dispatch (
     id bigint PRIMARY KEY DEFAULT nextval('dispatch_id'),
     account_id bigint NOT NULL REFERENCES account,
@@ -205,6 +222,8 @@ CREATE TABLE stop_receipt (
     in_doubt bigint NOT NULL CHECK (in_doubt >= 0),
     never_sent bigint NOT NULL CHECK (never_sent >= 0),
     carriers jsonb NOT NULL,
+    -- The messages in doubt, which are known for longer than they are kept.
+    in_doubt_seqs integer[] NOT NULL,
     CHECK (accepted + refused + in_doubt + never_sent = total),
     CHECK (effective_at >= requested_at)
 );
@@ -215,7 +234,9 @@ CREATE TABLE upload (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dispatch_id bigint NOT NULL REFERENCES dispatch,
     name text NOT NULL,
-    touched_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    touched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- It does not become part of its dispatch; its messages are being deleted.
+    is_given_up boolean NOT NULL DEFAULT false
 );
 
 CREATE TABLE upload_run (
@@ -289,25 +310,57 @@ CREATE FUNCTION lease_is_over(lease_until timestamptz) RETURNS boolean
         ELSE clock_timestamp() > accepts_since() + interval '2 seconds'
     END;
 
--- Partitions of the facts hold this many dispatches; the next one is made well ahead.
+-- Make the period that dispatch ids are drawn from now and the two after it, so that the sequence may move
+-- on at any time.  A partition is made apart and attached: that waits for nobody who reads or writes, where
+-- CREATE TABLE … PARTITION OF would wait for all and make all others wait behind it.
 CREATE FUNCTION ensure_partitions() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     span CONSTANT bigint := 1000000000;
-    latest bigint := (SELECT last_value FROM dispatch_id);
+    latest bigint;
     base bigint;
     fact text;
 BEGIN
     PERFORM pg_advisory_xact_lock(7360001);
-    FOR base IN SELECT (latest / span) * span + step * span FROM generate_series(0, 1) AS step LOOP
+    latest := (SELECT last_value FROM dispatch_id);
+    FOR base IN SELECT (latest / span + step) * span FROM generate_series(0, 2) AS step LOOP
+        INSERT INTO period (first_id, end_id) VALUES (base, base + span) ON CONFLICT DO NOTHING;
+        CONTINUE WHEN NOT FOUND;
         FOREACH fact IN ARRAY ARRAY['message', 'submission', 'receipt'] LOOP
-            IF to_regclass(format('%s_%s', fact, base)) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%s) TO (%s)',
-                               fact || '_' || base, fact, base, base + span);
-            END IF;
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', fact || '_' || base, fact);
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                           fact, fact || '_' || base, base, base + span);
         END LOOP;
     END LOOP;
 END $$;
 SELECT ensure_partitions();
+
+-- Move on to the next period if the present one is not empty and older than *longest*, or its messages take
+-- more than *largest* bytes; returns its first id, NULL when the present one goes on.  The partitions of the
+-- next one must be committed already: a sequence does not wait for the end of a transaction.
+CREATE FUNCTION begin_period(longest interval, largest bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    latest bigint;
+    present period;
+    next_id bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7360001);
+    latest := (SELECT last_value FROM dispatch_id);
+    UPDATE period SET closed_at = clock_timestamp() WHERE end_id <= latest AND closed_at IS NULL;
+    UPDATE period SET opened_at = coalesce(opened_at, clock_timestamp())
+    WHERE first_id <= latest AND end_id > latest RETURNING * INTO present;
+    IF pg_relation_size(format('%I', 'message_' || present.first_id)::regclass) > largest
+       OR (present.opened_at < clock_timestamp() - longest
+           AND EXISTS (SELECT FROM dispatch WHERE id >= present.first_id)) THEN
+        -- Near its end others may get there by themselves before the sequence is set, which must not go back.
+        next_id := (SELECT min(first_id) FROM period WHERE first_id > latest + 1000000);
+    END IF;
+    IF next_id IS NOT NULL THEN
+        PERFORM setval('dispatch_id', next_id, false);
+        UPDATE period SET closed_at = clock_timestamp() WHERE end_id <= next_id AND closed_at IS NULL;
+        UPDATE period SET opened_at = clock_timestamp() WHERE first_id = next_id;
+    END IF;
+    RETURN next_id;
+END $$;
 
 -- The status of a message as its facts tell it; penstock.domain.lifecycle.message_status says the same.
 CREATE VIEW message_status AS
