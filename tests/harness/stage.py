@@ -23,6 +23,7 @@ from penstock.engine.persistence import Settler
 from penstock.engine.receipt_recorder import ReceiptRecorder
 from penstock.engine.receipts import Delivery
 from penstock.engine.recorder import Recorder
+from penstock.engine.retention import Retention
 from penstock.engine.stop import Stops
 from penstock.store import dispatches, facts, keys, leases
 from penstock.store.database import Database
@@ -238,6 +239,15 @@ class Stage:
             carrier_id = await facts.make_carrier(connection, "main")
         self._players.append(Player(self.database, lease, carrier_id))
         return self._players[-1]
+
+    async def let_days_pass(self, days: int) -> None:
+        """Begin a new period, and make all that is noted of the old ones older."""
+        assert await Retention(self.database, days=days, lifetime=LIFETIME).begin_period(largest=-1) is not None
+        await self.fetch(
+            "UPDATE period SET opened_at = opened_at - $1::interval,"
+            " closed_at = closed_at - $1::interval, ended_at = ended_at - $1::interval",
+            dt.timedelta(days=days),
+        )
 
     async def look(self, dispatch_id: int) -> DispatchView:
         """Return a dispatch as its owner sees it."""
