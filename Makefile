@@ -14,10 +14,10 @@ GATEWAY_FILES := tests/bench/peers
 GATEWAY_VENVS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check prove bench bench-peers peers lock fuzz
+.PHONY: help setup run demo test check prove bench bench-growth bench-peers peers lock fuzz
 
 help:  ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP)  ## make .venv with the command .venv/bin/penstock
 
@@ -50,6 +50,9 @@ prove: setup  ## make 1,000 stops with every fault, judged by the wire; a quarte
 
 bench: setup  ## measure and print a table
 	$(BIN)/python -m tests.bench
+
+bench-growth: setup  ## compare ten thousand messages with ten million; about 20 minutes, 10 GB (ARGS=--help)
+	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 bench-peers: setup $(GATEWAYS:%=$(GATEWAY_VENVS)/%/made)  ## measure beside Kannel, Jasmin, Celery and dramatiq (ARGS=--help)
 	$(GATEWAY_FILES)/install.sh

@@ -3,6 +3,7 @@ A client of HTTP that costs next to nothing: it shares the machine with what it 
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -58,11 +59,15 @@ class Pool:
         return cls([await Connection.open(url, key) for _ in range(size)])
 
     async def post_all(self, path: str, bodies: list[bytes]) -> None:
-        """Post every body; each connection takes the next one as soon as it is free."""
-        waiting = iter(bodies)
+        """Post every body to one path."""
+        await self.post_each((path, body) for body in bodies)
+
+    async def post_each(self, requests: Iterable[tuple[str, bytes]]) -> None:
+        """Post every body to its path; each connection takes the next one as soon as it is free."""
+        waiting = iter(requests)
 
         async def work(connection: Connection) -> None:
-            for body in waiting:
+            for path, body in waiting:
                 await connection.ask("POST", path, body)
 
         async with asyncio.TaskGroup() as tasks:
@@ -75,9 +80,10 @@ class Pool:
             connection.close()
 
 
-async def create(connection: Connection, name: str) -> int:
+async def create(connection: Connection, name: str, *, rate: Mapping[str, object] | None = None) -> int:
     """Create a dispatch and return its id."""
-    body = msgspec.json.encode({"dispatchName": name, "senderName": "MyShop", "content": "Hello {name}, code {code}"})
+    wanted = {"dispatchName": name, "senderName": "MyShop", "content": "Hello {name}, code {code}"}
+    body = msgspec.json.encode(wanted if rate is None else {**wanted, "rate": rate})
     return int(msgspec.json.decode(await connection.ask("POST", "/api/v1/dispatch", body))["dispatchId"])
 
 

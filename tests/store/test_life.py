@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from penstock.domain.errors import InappropriateStatus
-from penstock.domain.lifecycle import DispatchStatus, SubmissionOutcome
+from penstock.domain.lifecycle import FINAL, DispatchStatus, SubmissionOutcome
 from penstock.domain.model import Counts
 from penstock.domain.outcome import Outgoing, ReceiptStatus
 from penstock.domain.uuids import message_uuid
@@ -265,14 +265,15 @@ class Life(RuleBasedStateMachine):
             )
             gone = {one for one in self.dispatches if (one,) in rows} - self.dropped.keys()
             self.dropped |= {one: before[one].messages for one in gone}
-            return {one for one in gone if before[one].status not in ("done", "stopped")}
+            unfinished = {one for one in gone if before[one].status not in FINAL}
+            assert {before[one].status for one in unfinished} <= {DispatchStatus.INITIATED}
+            return unfinished
 
         # Only what was never started ends by itself on the way.
         ended = self.do(retain())
         for one in ended:
             counts = self.dropped[one]
-            assert counts.sending == counts.total
-            self.dropped[one] = msgspec.structs.replace(counts, sending=0, unsent=counts.total)
+            self.dropped[one] = msgspec.structs.replace(counts, sending=0, unsent=counts.unsent + counts.sending)
 
     # What must hold.
 
