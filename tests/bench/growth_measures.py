@@ -139,7 +139,7 @@ class Client:
     async def ask_around(self, dispatch_id: int, size: int, count: int) -> None:
         """Ask *count* times for each kind of list, for a dispatch and for one of its messages."""
         for _ in range(count):
-            await self.ask("list, first page", "GET", "/api/v1/dispatch")
+            await self.ask("list, first page", "GET", "/api/v1/dispatch?per_page=10")
             await self.ask("list, by id", "GET", f"/api/v1/dispatch?dispatch_id={dispatch_id}")
             await self.ask("list, by status", "GET", "/api/v1/dispatch?status=sending&per_page=10")
             await self.ask("list, by name", "GET", "/api/v1/dispatch?dispatch_name=ROBE&per_page=10")

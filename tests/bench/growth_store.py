@@ -56,9 +56,11 @@ class Store:
 
     async def until_sent(self, count: int) -> int:
         """Wait until carriers have accepted *count* messages; returns how many it were then."""
-        while (now := await self.sent()) < count:
+        while True:
+            now = await self.sent()
+            if now >= count:
+                return now
             await asyncio.sleep(0.05)
-        return now
 
     async def costs(self) -> list[Cost]:
         """Explain the statements that every claim and every round of the sweeper runs, and those of the list."""

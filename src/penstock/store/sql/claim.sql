@@ -1,21 +1,30 @@
 -- Claims: who may hand over which messages now.
 
 -- name: pick_dispatches
--- Lock the dispatches whose turn it is.  Uses dispatch_claimable; a locked one is being claimed from
--- by another sender, or is just being stopped.
-SELECT id, account_id, priority, sender_name, content, ttl, halts, turn, zones, default_zone,
-       use_local_time, send_time, completion_time, hours, days,
-       rate_unit, rate_value, rate_next_at, clock_timestamp() AS now,
-       (SELECT count(*) FROM (
+-- Lock the dispatches whose turn it is; a locked one is being claimed from by another sender, or is just being stopped.
+-- Uses dispatch_claimable for all of (priority, wake_at), which takes now(), for a volatile clock cannot be looked up in
+-- an index: with 10,000 dispatches asleep 0.2 ms instead of 20.  Competitors are counted once for each account and
+-- priority, up to a hundred.
+WITH picked AS MATERIALIZED (
+    SELECT id, account_id, priority, sender_name, content, ttl, halts, turn, zones, default_zone,
+           use_local_time, send_time, completion_time, hours, days, rate_unit, rate_value, rate_next_at
+    FROM dispatch
+    WHERE status = 'sending' AND wake_at <= now() AND priority <= :lowest
+      AND channel_type = ANY(:channel_types)
+    ORDER BY priority, turn
+    LIMIT :most
+    FOR NO KEY UPDATE SKIP LOCKED
+), crowd AS MATERIALIZED (
+    SELECT account_id, priority, (
+        SELECT count(*) FROM (
             SELECT 1 FROM dispatch other
-            WHERE other.account_id = dispatch.account_id AND other.priority = dispatch.priority
+            WHERE other.account_id = each.account_id AND other.priority = each.priority
               AND other.status = 'sending' LIMIT 100) AS few) AS siblings
-FROM dispatch
-WHERE status = 'sending' AND wake_at <= clock_timestamp() AND priority <= :lowest
-  AND channel_type = ANY(:channel_types)
-ORDER BY priority, turn
-LIMIT :most
-FOR NO KEY UPDATE SKIP LOCKED;
+    FROM (SELECT DISTINCT account_id, priority FROM picked) AS each
+)
+SELECT picked.*, crowd.siblings, clock_timestamp() AS now
+FROM picked JOIN crowd USING (account_id, priority)
+ORDER BY priority, turn;
 
 -- name: take_runs
 -- Move runs of messages from the slices of locked dispatches to claims of one sender, at most *budget* of each.

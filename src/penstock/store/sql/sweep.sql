@@ -7,10 +7,10 @@ WHERE next_at <= clock_timestamp()
 RETURNING rounds;
 
 -- name: wake_scheduled
--- Begin to send what was scheduled.
+-- Begin to send what was scheduled.  Uses dispatch_scheduled.
 WITH due AS (
-    SELECT id FROM dispatch WHERE status = 'scheduled' AND wake_at <= clock_timestamp()
-    ORDER BY id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    SELECT id FROM dispatch WHERE status = 'scheduled' AND wake_at <= now()
+    ORDER BY wake_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE dispatch SET status = 'sending' FROM due WHERE dispatch.id = due.id RETURNING dispatch.id;
 

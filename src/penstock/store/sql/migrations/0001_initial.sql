@@ -111,7 +111,8 @@ CREATE TABLE dispatch (
     CHECK ((status = 'changing') = (changing_to IS NOT NULL)),
     CHECK (status = 'initiated' OR started_at IS NOT NULL)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX dispatch_claimable ON dispatch (priority, turn) WHERE status = 'sending';
+CREATE INDEX dispatch_claimable ON dispatch (priority, turn, wake_at) WHERE status = 'sending';
+CREATE INDEX dispatch_scheduled ON dispatch (wake_at) WHERE status = 'scheduled';
 CREATE INDEX dispatch_claimed ON dispatch (id) WHERE status = 'sending' AND wake_at = 'infinity';
 CREATE INDEX dispatch_account_active ON dispatch (account_id, priority) WHERE status = 'sending';
 CREATE INDEX dispatch_unfinished ON dispatch (status, id)
