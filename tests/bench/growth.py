@@ -15,6 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from penstock.engine.retention import Retention
+from penstock.store.database import Database
 from penstock.store.embedded import connect_or_start
 from tests.bench import growth_tables
 from tests.bench.growth_measures import Client, resident
@@ -23,6 +25,7 @@ from tests.bench.growth_tables import HUGE, MANY, SMALL, Case
 from tests.bench.stand import Shape, stand
 
 _LATENCY = 10  #: milliseconds in which the carrier answers
+_DAYS = 1  #: of retention, at the end
 
 
 def _options() -> argparse.Namespace:
@@ -69,6 +72,7 @@ async def measure(case: Case, options: argparse.Namespace, home: Path) -> None:
             client.times = case.beside
             for _ in range(options.probes):
                 await client.probe(options.small)
+            await _drop(case, client, store, dsn, options)
         case.memory = resident(here.server)
 
 
@@ -137,6 +141,25 @@ async def _send(case: Case, store: Store, options: argparse.Namespace) -> None:
     case.submitted = _grown(before[0], after[0])
     case.send_wal = (after[1] - before[1]) / case.sent
     _say(f"{case.name}: sent {case.sent:,}, {_ends(case.send_rates)} msg/s")
+
+
+async def _drop(case: Case, client: Client, store: Store, dsn: str, options: argparse.Namespace) -> None:
+    """Let the whole period of the huge dispatch go, while small ones are sent."""
+    database = await Database.connect(dsn, size=2)
+    retention = Retention(database, days=_DAYS, lifetime=1)
+    await retention.begin_period(largest=-1)
+    await store.let_days_pass(_DAYS + 1)
+    await retention.let_go()
+    await store.let_days_pass(_DAYS + 1)
+    client.times = case.meanwhile
+    began = time.perf_counter()
+    dropping = asyncio.create_task(retention.let_go())
+    while not dropping.done():
+        await client.probe(options.small)
+    await dropping
+    case.dropping = time.perf_counter() - began
+    await database.close()
+    _say(f"{case.name}: dropped in {case.dropping:.1f} s")
 
 
 def _grown(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

@@ -4,6 +4,7 @@ What a database tells of its growth: bytes of tables and of WAL, and what statem
 
 import asyncio
 import contextlib
+import datetime as dt
 import statistics
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -61,6 +62,15 @@ class Store:
             if now >= count:
                 return now
             await asyncio.sleep(0.05)
+
+    async def let_days_pass(self, days: int) -> None:
+        """Make all that has ended older, and let nothing wait for a receipt."""
+        await self._connection.execute("UPDATE dispatch SET settle_at = NULL WHERE settle_at IS NOT NULL")
+        await self._connection.execute(
+            "UPDATE period SET closed_at = closed_at - $1::interval, ended_at = ended_at - $1::interval"
+            " WHERE closed_at IS NOT NULL",
+            dt.timedelta(days=days),
+        )
 
     async def costs(self) -> list[Cost]:
         """Explain the statements that every claim and every round of the sweeper runs, and those of the list."""

@@ -27,6 +27,8 @@ class Case:
     each: int  #: messages of each
     times: Times = field(default_factory=Times)
     beside: Times = field(default_factory=Times)  #: of small dispatches in the same installation
+    meanwhile: Times = field(default_factory=Times)  #: of small dispatches while all else is dropped
+    dropping: float = 0.0  #: seconds, until at least one of those was through
     fill_rates: list[float] = field(default_factory=list)
     send_rates: list[float] = field(default_factory=list)
     filled: dict[str, int] = field(default_factory=dict)  #: bytes by table
@@ -85,6 +87,8 @@ def _operations(cases: Sequence[Case]) -> Figures:
         columns.append((_title(case), case.times))
         if case.beside.of:
             columns.append(("a small one beside it", case.beside))
+        if case.meanwhile.of:
+            columns.append(("a small one while it is dropped", case.meanwhile))
     table = Figures("Milliseconds, p50 / max, and p50 against the first column", ["", *(name for name, _ in columns)])
     base = columns[0][1].of
     for what in _OPERATIONS:
@@ -119,6 +123,8 @@ def _rates(cases: Sequence[Case]) -> Figures:
         *(f"{case.export.lines / case.export.seconds:,.0f}" if case.export else "" for case in cases),
     )
     table.add("exported lines", *(f"{case.export.lines:,}" if case.export else "" for case in cases))
+    if any(case.dropping for case in cases):
+        table.add("dropped, seconds", *(f"{case.dropping:.1f}" if case.dropping else "" for case in cases))
     return table
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.domain.model import Schedule
+from penstock.engine.retention import Retention
 from penstock.store import keys, sweeps
 from tests.harness.stage import LIFETIME, Player, Stage
 from tests.harness.waiting import until, until_true
@@ -35,6 +36,8 @@ class Scene:
             dispatch_id = await _STATUSES[given["dispatch"]](self)
             self.variables["dispatch"] = dispatch_id
             assert await self.stage.status(dispatch_id) == given["dispatch"]
+        if given.get("messages") == "dropped":
+            await self._drop()
 
     async def release(self) -> None:
         """Let the carrier answer once the request waits for the stop too, so that both can end."""
@@ -113,6 +116,13 @@ class Scene:
         await sender.record()
         await self.stage.stops.stop(self.stage.caller, dispatch_id)
         return dispatch_id
+
+    async def _drop(self) -> None:
+        """Let the dispatch end, and so much time pass that its messages are no longer kept."""
+        await self.stage.fetch("UPDATE dispatch SET settle_at = NULL")
+        for _ in range(2):
+            await self.stage.let_days_pass(31)
+            await Retention(self.stage.database, days=30, lifetime=LIFETIME).let_go()
 
     async def _begin(self, schedule: Schedule | None = None) -> int:
         dispatch_id = await self.stage.create(schedule=schedule)
