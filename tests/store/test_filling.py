@@ -8,8 +8,9 @@ import pytest
 from penstock.domain.errors import IdempotencyConflict, InappropriateStatus
 from penstock.domain.lifecycle import DispatchStatus
 from penstock.domain.model import Entry, Idempotency, Schedule
+from penstock.engine.sweeper import Sweeper
 from penstock.store import messages
-from tests.harness.stage import FIRST_DESTINATION, Stage
+from tests.harness.stage import FIRST_DESTINATION, LIFETIME, Stage
 from tests.harness.waiting import until
 
 
@@ -157,6 +158,28 @@ async def test_the_file_of_a_dead_process_is_dropped(stage: Stage) -> None:
 
     assert len(dead) == 1
     assert await stage.fetch("SELECT count(*) FROM message") == [(0,)]
+
+
+async def test_a_file_that_was_given_up_is_not_taken_in_part(stage: Stage) -> None:
+    """A file that was taken for dead while its end was coming is refused, and nothing of it is left."""
+    dispatch_id = await stage.create()
+    first_stored, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[Sequence[Entry]]:
+        yield entries(10)
+        first_stored.set()
+        await go_on.wait()
+
+    filling = asyncio.create_task(stage.filling.fill_from(stage.caller, dispatch_id, "in.csv", slow(), None))
+    await first_stored.wait()
+    await stage.fetch("UPDATE upload SET touched_at = clock_timestamp() - interval '11 minutes'")
+    await Sweeper(stage.database, stage.stops, lifetime=LIFETIME)._drop_uploads()
+    go_on.set()
+    with pytest.raises(InappropriateStatus):
+        await filling
+
+    assert (await stage.look(dispatch_id)).messages.total == 0
+    assert await stage.fetch("SELECT 1 FROM message UNION ALL SELECT 1 FROM upload") == []
 
 
 async def test_an_empty_dispatch_is_done_at_once(stage: Stage) -> None:

@@ -379,6 +379,24 @@ async def test_old_and_new_dispatches_are_filled_side_by_side(stage: Stage) -> N
     assert {message.dispatch_id for message in messages} == {old, new}
 
 
+async def test_it_goes_on_by_itself(stage: Stage) -> None:
+    """Whoever runs the retention need not call it: it looks at once, and from then on."""
+    async with stage.sender() as sender:
+        dispatch_id = await sent(stage, sender, 3)
+    await stage.let_days_pass(DAYS + 1)
+    await retaining(stage).let_go()
+    await stage.let_days_pass(DAYS + 1)
+    running = asyncio.create_task(retaining(stage).run())
+    try:
+
+        async def is_gone() -> bool:
+            return await partitions(stage, dispatch_id) == 0
+
+        await until(is_gone, what="the partitions to go")
+    finally:
+        running.cancel()
+
+
 async def test_small_tables_are_emptied(stage: Stage) -> None:
     """Senders that ended, and answers that nobody asks for any more, are forgotten after a day."""
     async with stage.sender() as sender:

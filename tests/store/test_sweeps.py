@@ -129,6 +129,25 @@ async def test_a_receipt_before_its_message_is_kept(stage: Stage) -> None:
     assert await stage.fetch("SELECT 1 FROM stray_receipt") == []
 
 
+async def test_receipts_of_nobody_do_not_hide_others(stage: Stage) -> None:
+    """However many receipts are of no message of ours, one that is finds its message after some rounds."""
+    await stage.fetch(
+        "INSERT INTO stray_receipt (carrier_id, carrier_message_id, status, done_at)"
+        " SELECT 1, 'nobody-' || n, 1, now() FROM generate_series(1, 11000) AS n"
+    )
+    dispatch_id = await stage.begin(1)
+    async with stage.sender() as sender:
+        [message] = await sender.send(1)
+        stray = Stray(carrier_name(message), int(ReceiptStatus.DELIVERED), None, dt.datetime.now(dt.UTC))
+        async with stage.database.connection() as connection:
+            await facts.keep_strays(connection, sender.carrier_id, [stray])
+    sweep = sweeper(stage)
+    for _ in range(3):
+        await sweep._match_strays()
+
+    assert (await stage.look(dispatch_id)).messages.delivered == 1
+
+
 async def test_one_process_does_each_round(stage: Stage) -> None:
     """Of many sweepers one at a time works."""
     async with stage.database.connection() as connection:
