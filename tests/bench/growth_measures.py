@@ -25,6 +25,7 @@ from tests.bench.wire import Connection, Pool, bodies, create
 _FILLERS = 4  #: connections that fill at once
 _LOOK = 0.01  #: seconds between looks at a dispatch
 _LOOK_AT_MEMORY = 0.2  #: seconds between looks at the memory of the API
+_IDLE = 20.0  #: seconds after which a connection is made anew
 #: Messages of a request.
 BATCH = 1000
 
@@ -54,11 +55,12 @@ class Times:
 class Client:
     """Asks a server for what is measured."""
 
-    def __init__(self, stand: Stand, connection: Connection, numbers: "itertools.count[int]") -> None:
+    def __init__(self, stand: Stand, connection: Connection) -> None:
         self.stand = stand
         self.times = Times()
         self._connection = connection
-        self._numbers = numbers
+        self._used_at = time.monotonic()
+        self._numbers = itertools.count(79_000_000_000, BATCH)
         # Not a secret: which messages are looked at.
         self._chance = random.Random(1)
 
@@ -66,25 +68,39 @@ class Client:
     @contextlib.asynccontextmanager
     async def open(cls, stand: Stand) -> AsyncIterator["Client"]:
         """Connect."""
-        connection = await Connection.open(stand.url, stand.key)
+        client = cls(stand, await Connection.open(stand.url, stand.key))
         try:
-            yield cls(stand, connection, itertools.count(79_000_000_000, BATCH))
+            yield client
         finally:
-            connection.close()
+            client.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    async def _connected(self) -> Connection:
+        """Return a connection that the server has not closed for its idleness."""
+        if time.monotonic() - self._used_at > _IDLE:
+            self._connection.close()
+            self._connection = await Connection.open(self.stand.url, self.stand.key)
+        self._used_at = time.monotonic()
+        return self._connection
 
     async def ask(self, what: str, method: str, path: str) -> bytes:
         """Make a request and measure it as *what*."""
+        connection = await self._connected()
         with self.times.taking(what):
-            return await self._connection.ask(method, path)
+            return await connection.ask(method, path)
 
     async def create(self, name: str, rate: Mapping[str, object] | None = None) -> int:
         """Create a dispatch."""
+        connection = await self._connected()
         with self.times.taking("create"):
-            return await create(self._connection, name, rate=rate)
+            return await create(connection, name, rate=rate)
 
     async def lift_rate(self, dispatch_id: int) -> None:
         """Let a dispatch be sent as fast as it can."""
-        await self._connection.ask("PATCH", f"/api/penstock/v1/dispatch/{dispatch_id}", b'{"rate": null}')
+        await (await self._connected()).ask("PATCH", f"/api/penstock/v1/dispatch/{dispatch_id}", b'{"rate": null}')
 
     async def start(self, dispatch_id: int) -> None:
         """Start a dispatch."""
@@ -125,7 +141,7 @@ class Client:
 
     async def look(self, dispatch_id: int) -> ProgressAnswer:
         """Look at a dispatch."""
-        answer = await self._connection.ask("GET", f"/api/penstock/v1/dispatch/{dispatch_id}")
+        answer = await (await self._connected()).ask("GET", f"/api/penstock/v1/dispatch/{dispatch_id}")
         return msgspec.json.decode(answer, type=ProgressAnswer)
 
     async def until_left(self, dispatch_id: int, most: int) -> int:
