@@ -84,7 +84,7 @@ class Store:
             await self._cost(claim.pick_dispatches, lowest=3, channel_types=["SMS"], most=16),
             await self._cost(sweep.find_settling, after=0),
             await self._cost(sweep.wake_scheduled),
-            await self._cost(sweep.find_completing, lifetime=90_000),
+            await self._cost(sweep.find_completing),
             await self._cost(sweep.find_outlived),
             await self._cost(Statements("halt").find_halting),
             await self._cost(Statements("metric").count_open_dispatches),

@@ -1,10 +1,12 @@
 """What goes on by itself: beginnings, completions, lifetimes, the last receipts."""
 
+import asyncio
 import datetime as dt
 
 from penstock.domain.lifecycle import DispatchStatus, SubmissionOutcome
-from penstock.domain.model import Counts, Schedule
+from penstock.domain.model import Counts, Schedule, SingleMessage
 from penstock.domain.outcome import ReceiptStatus
+from penstock.engine.messages import Messages
 from penstock.engine.sweeper import Sweeper
 from penstock.store import facts, sweeps
 from penstock.store.facts import Stray
@@ -155,3 +157,31 @@ async def test_one_process_does_each_round(stage: Stage) -> None:
         rounds = [await sweeps.take_round(connection) for _ in range(5)]
 
     assert sum(one is not None for one in rounds) == 1
+
+
+async def test_a_single_message_that_nobody_takes_expires(stage: Stage) -> None:
+    """A single message that was not sent in its lifetime is unsent, others are left alone."""
+    messages = Messages(stage.database, default_zone="Europe/Moscow", lifetime=LIFETIME)
+    running = asyncio.create_task(messages.run())
+    texts = {ttl: single(f"code {ttl}", ttl=ttl) for ttl in (60, 3600, None)}
+    try:
+        uuids = {ttl: str((await messages.send(stage.caller, [text], None))[0]) for ttl, text in texts.items()}
+    finally:
+        running.cancel()
+    await stage.fetch("UPDATE dispatch SET expires_at = expires_at - interval '61 seconds'")
+    await sweeper(stage)._expire()
+    found = {ttl: (await messages.view(stage.caller, uuid)).status for ttl, uuid in uuids.items()}
+
+    assert found == {60: "unsent", 3600: "sending", None: "sending"}
+
+
+def single(content: str, *, ttl: int | None) -> SingleMessage:
+    """Return what a client sends by itself."""
+    return SingleMessage(
+        channel_type="SMS",
+        sender_name="shop",
+        destination="79160000000",
+        content=content,
+        schedule=Schedule(use_local_time=False),
+        ttl=ttl,
+    )

@@ -210,7 +210,7 @@ class Messages:
                     runs.append(Run(dispatch_id, seq, seq + 1, one.zone, 0))
             made.append(_anonymous(dispatch_id, group))
         if made:
-            await messages.insert_anonymous(connection, made, wake_at=BEGINNING)
+            await messages.insert_anonymous(connection, made, wake_at=BEGINNING, lifetime=self._lifetime)
             await messages.copy(connection, rows)
             await messages.add_slices(connection, runs)
             await halts.notify(connection, WORK)

@@ -72,7 +72,7 @@ class Sweeper:
 
     async def _expire(self) -> None:
         async with self._database.connection() as connection:
-            completing = await sweeps.find_completing(connection, self._lifetime)
+            completing = await sweeps.find_completing(connection)
         for dispatch in completing:
             over = [
                 zone

@@ -92,10 +92,13 @@ class Anonymous(NamedTuple):
     zones: tuple[str, ...]
 
 
-async def insert_anonymous(connection: Connection, made: Sequence[Anonymous], *, wake_at: dt.datetime) -> None:
-    """Store the dispatches of single messages, already under way."""
+async def insert_anonymous(
+    connection: Connection, made: Sequence[Anonymous], *, wake_at: dt.datetime, lifetime: int
+) -> None:
+    """Store the dispatches of single messages, already under way; those without times of their own have a lifetime."""
     await connection.execute(
         *SQL.insert_anonymous(
+            lifetime=lifetime,
             ids=[one.dispatch_id for one in made],
             account_ids=[one.account_id for one in made],
             traffic_center_ids=[one.traffic_center_id for one in made],

@@ -68,9 +68,9 @@ async def settle(
     return [(row["id"], row["status"]) for row in rows]
 
 
-async def find_completing(connection: Connection, lifetime: int) -> list[Completing]:
+async def find_completing(connection: Connection) -> list[Completing]:
     """Return dispatches of which some messages may be past their completion time or lifetime."""
-    rows = await connection.fetch(*SQL.find_completing(lifetime=lifetime))
+    rows = await connection.fetch(*SQL.find_completing())
     return [
         Completing(
             row["id"], tuple(row["zones"]), row["default_zone"], schedule_of(row),

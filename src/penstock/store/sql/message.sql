@@ -33,13 +33,15 @@ WHERE NOT EXISTS (SELECT FROM longer WHERE longer.dispatch_id = run.dispatch_id 
 INSERT INTO dispatch (id, account_id, traffic_center_id, is_anonymous, name, channel_type, sender_name, content,
                       priority, use_local_time, send_time, completion_time, hours, days, default_zone, ttl,
                       tags, short_url, callback_url, callback_events, status, started_at, wake_at,
-                      next_seq, messages, parts, zones)
+                      next_seq, messages, parts, zones, expires_at)
 SELECT d.id, d.account_id, d.traffic_center_id, true, '', d.channel_type, d.sender_name, '{text}',
        d.priority, d.use_local_time, d.send_time, d.completion_time,
        string_to_array(d.hours, ',')::smallint[], string_to_array(d.days, ',')::smallint[], account.default_zone, d.ttl,
        ARRAY(SELECT jsonb_array_elements_text(d.tags::jsonb)), d.short_url, d.callback_url,
        ARRAY(SELECT jsonb_array_elements_text(d.callback_events::jsonb)), d.status, clock_timestamp(), d.wake_at,
-       d.messages + 1, d.messages, d.parts, string_to_array(d.zones, ',')
+       d.messages + 1, d.messages, d.parts, string_to_array(d.zones, ','),
+       CASE WHEN d.completion_time IS NULL AND d.send_time IS NULL
+            THEN clock_timestamp() + make_interval(secs => coalesce(d.ttl, :lifetime::integer)) END
 FROM unnest(:ids::bigint[], :account_ids::bigint[], :traffic_center_ids::bigint[], :channel_types::text[],
             :sender_names::text[], :priorities::smallint[], :use_local_times::boolean[],
             :send_times::timestamp[], :completion_times::timestamp[], :hours::text[], :days::text[],

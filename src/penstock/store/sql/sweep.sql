@@ -48,8 +48,9 @@ RETURNING dispatch.id, status;
 
 -- name: find_completing
 -- Find dispatches of which some messages may be past their completion time or their lifetime.
+-- Uses dispatch_completing and dispatch_expiring: of a million single messages that wait it looks at none in vain.
 SELECT id, is_anonymous, zones, default_zone, use_local_time, send_time, completion_time, hours, days,
-       started_at, ttl, clock_timestamp() AS now
+       clock_timestamp() AS now
 FROM dispatch
 WHERE id IN (
     (SELECT id FROM dispatch
@@ -58,9 +59,8 @@ WHERE id IN (
      ORDER BY completion_time LIMIT 1000)
     UNION ALL
     (SELECT id FROM dispatch
-     WHERE status = 'sending' AND is_anonymous AND completion_time IS NULL AND send_time IS NULL
-       AND started_at < clock_timestamp() - make_interval(secs => coalesce(ttl, :lifetime::integer))
-     LIMIT 1000))
+     WHERE status = 'sending' AND expires_at <= now()
+     ORDER BY expires_at LIMIT 1000))
 ORDER BY id;
 
 -- name: expire_slices

@@ -107,6 +107,8 @@ CREATE TABLE dispatch (
     rate_next_at timestamptz,
     -- When messages that still have no receipt outlive their lifetime.
     settle_at timestamptz,
+    -- When single messages that were not sent do.
+    expires_at timestamptz CHECK (expires_at IS NULL OR is_anonymous),
     CHECK ((rate_unit IS NULL) = (rate_value IS NULL)),
     CHECK ((status = 'changing') = (changing_to IS NOT NULL)),
     CHECK (status = 'initiated' OR started_at IS NOT NULL)
@@ -119,6 +121,7 @@ CREATE INDEX dispatch_unfinished ON dispatch (status, id)
     WHERE status IN ('scheduled', 'awaiting', 'paused', 'changing');
 CREATE INDEX dispatch_completing ON dispatch (completion_time)
     WHERE completion_time IS NOT NULL AND status IN ('scheduled', 'sending', 'paused');
+CREATE INDEX dispatch_expiring ON dispatch (expires_at) WHERE expires_at IS NOT NULL AND status = 'sending';
 CREATE INDEX dispatch_settling ON dispatch (settle_at) WHERE settle_at IS NOT NULL;
 CREATE INDEX dispatch_listed ON dispatch (account_id, id DESC) WHERE NOT is_anonymous;
 
