@@ -242,7 +242,7 @@ class Life(RuleBasedStateMachine):
         async def outlive() -> None:
             if await self.stage.status(dispatch_id) in (DispatchStatus.STOPPED, DispatchStatus.AWAITING):
                 async with self.database.transaction() as connection:
-                    await sweeps.outlive(connection, dispatch_id, 100)
+                    await sweeps.outlive(connection, dispatch_id, 0, 100)
 
         self.do(outlive())
 

@@ -337,13 +337,14 @@ async def test_nobody_waits_while_partitions_go(stage: Stage) -> None:
         await reader.execute("SELECT FROM message LIMIT 1")
         dropping = asyncio.create_task(retaining(stage).let_go())
         await until(lambda: stage.fetch("SELECT 1 FROM pg_inherits WHERE inhdetachpending"), what="the first half")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):  # less than the detaching itself waits
             present = await stage.begin(10)
             await sender.send(10)
             assert len(await lines(stage, present)) == 10
         await transaction.rollback()
-        await dropping
         await reader.close()
+        await asyncio.wait((dropping,))
+    await retaining(stage).let_go()
 
     assert await partitions(stage, old) == 0
 

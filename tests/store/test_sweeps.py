@@ -112,6 +112,31 @@ async def test_receipts_that_never_come_end_with_the_lifetime(stage: Stage) -> N
     assert counts == await stage.facts_of(dispatch_id)
 
 
+async def test_each_message_outlives_by_itself(stage: Stage) -> None:
+    """However large a dispatch is, those of its messages that have no receipt are found, and only those."""
+    dispatch_id = await stage.begin(1)
+    await stage.fetch("UPDATE dispatch SET messages = 12000, parts = 12000, next_seq = 12001")
+    await stage.fetch(
+        "INSERT INTO message (dispatch_id, seq, destination, parts) SELECT $1, n, 1, 1"
+        " FROM generate_series(2, 12000) AS n",
+        dispatch_id,
+    )
+    await stage.fetch("UPDATE slice SET end_seq = 12001")
+    async with stage.sender() as sender:
+        for _ in range(3):
+            messages = await sender.send(4000)
+            sender.receive(messages[1:], ReceiptStatus.DELIVERED)
+            await sender.record()
+        await sender.claim(1)
+        await sweeper(stage)._settle()
+        await stage.fetch("UPDATE dispatch SET settle_at = clock_timestamp()")
+        await sweeper(stage)._outlive()
+        await sweeper(stage)._settle()
+
+    assert (await stage.look(dispatch_id)).messages == Counts(12_000, 11_997, 3, 0, 0, 0)
+    assert await stage.status(dispatch_id) is DispatchStatus.DONE
+
+
 async def test_a_receipt_before_its_message_is_kept(stage: Stage) -> None:
     """A receipt that comes to a sender before another has recorded the message finds it in the end, once."""
     dispatch_id = await stage.begin(1)

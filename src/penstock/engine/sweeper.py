@@ -3,6 +3,7 @@ The sweeper: what must happen by itself.  Each process runs one; each round is d
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 import asyncpg
 import structlog
@@ -18,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between rounds.
 ROUND = 0.25
-#: Every so many rounds the things that are in no hurry are looked at too.
+#: Every so many rounds the things that are in no hurry are begun too, unless they are still at it.
 SLOW = 8
 #: Messages that are written as expired in one transaction.
 PORTION = 5000
@@ -33,32 +34,43 @@ class Sweeper:
         self._lifetime = lifetime
         self._after = 0
         self._stray = 0
+        self._is_time = asyncio.Event()
 
     async def run(self) -> None:
-        """Sweep for ever."""
-        while True:
-            try:
-                async with self._database.connection() as connection:
-                    number = await sweeps.take_round(connection)
-                if number is not None:
-                    await self._round(number)
-            except StoreUnavailable as error:
-                log.warning("sweep_failed", error=repr(error.__cause__))
-            except asyncpg.PostgresError as error:
-                # One round, as one request, must not take the process with it; the next one comes soon.
-                log.exception("sweep_failed", error=repr(error))
-            await asyncio.sleep(ROUND)
+        """Sweep for ever; what may take long, for a dispatch is large, holds up nothing that may not wait."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._work_slowly())
+            while True:
+                await self._survive(self._round())
+                await asyncio.sleep(ROUND)
 
-    async def _round(self, number: int) -> None:
+    async def _survive(self, work: Awaitable[None]) -> None:
+        """Do *work*: one round, as one request, must not take the process with it; the next one comes soon."""
+        try:
+            await work
+        except StoreUnavailable as error:
+            log.warning("sweep_failed", error=repr(error.__cause__))
+        except asyncpg.PostgresError as error:
+            log.exception("sweep_failed", error=repr(error))
+
+    async def _round(self) -> None:
+        async with self._database.connection() as connection:
+            number = await sweeps.take_round(connection)
+        if number is None:
+            return
         await self._stops.finish_unattended()
         await self._stops.bury_dead()
         await self._wake()
         await self._settle()
         if number % SLOW == 0:
-            await self._expire()
-            await self._outlive()
-            await self._match_strays()
-            await self._drop_uploads()
+            self._is_time.set()
+
+    async def _work_slowly(self) -> None:
+        while True:
+            await self._is_time.wait()
+            self._is_time.clear()
+            for work in (self._expire, self._outlive, self._match_strays, self._drop_uploads):
+                await self._survive(work())
 
     async def _wake(self) -> None:
         async with self._database.connection() as connection:
@@ -94,10 +106,11 @@ class Sweeper:
         async with self._database.connection() as connection:
             outlived = await sweeps.find_outlived(connection)
         for dispatch_id in outlived:
-            more = True
+            after, more = 0, True
             while more:
                 async with self._database.transaction() as connection:
-                    more = await sweeps.outlive(connection, dispatch_id, PORTION)
+                    more = await sweeps.outlive(connection, dispatch_id, after, PORTION)
+                after += PORTION
 
     async def _match_strays(self) -> None:
         async with self._database.transaction() as connection:

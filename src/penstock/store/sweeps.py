@@ -104,12 +104,10 @@ async def find_outlived(connection: Connection) -> list[int]:
     return [row["id"] for row in await connection.fetch(*SQL.find_outlived())]
 
 
-async def outlive(connection: Connection, dispatch_id: int, most: int) -> bool:
-    """Write up to *most* messages without a receipt as undelivered; False when that was the last."""
-    found = await connection.fetch(*SQL.outlive_messages(dispatch_id=dispatch_id, most=most))
-    if not found:
-        await connection.execute(*SQL.forget_settling(dispatch_id=dispatch_id))
-    return bool(found)
+async def outlive(connection: Connection, dispatch_id: int, after: int, most: int) -> bool:
+    """Write those of the *most* messages after *after* that have no receipt as undelivered; False: those were all."""
+    await connection.execute(*SQL.outlive_messages(dispatch_id=dispatch_id, after=after, most=most))
+    return await connection.fetchval(*SQL.forget_settling(dispatch_id=dispatch_id, after=after + most)) is None
 
 
 async def note_late(connection: Connection, sender_id: int, writes: Sequence[tuple[int, dt.datetime, int]]) -> int:

@@ -100,13 +100,13 @@ WHERE id = ANY(:dispatch_ids::bigint[]) AND NOT EXISTS (SELECT FROM slice WHERE 
 SELECT id FROM dispatch WHERE settle_at <= clock_timestamp() ORDER BY settle_at LIMIT 100;
 
 -- name: outlive_messages
--- Write as undelivered up to *most* messages whose receipt did not come in their lifetime.
+-- Write as undelivered those of the *most* messages after *after* whose receipt did not come in their lifetime.
+-- Uses the primary keys, and looks at each message once, however many had their receipt.
 WITH late AS (
     SELECT s.dispatch_id, s.seq, s.outcome, s.carrier_id
     FROM submission s
-    WHERE s.dispatch_id = :dispatch_id AND s.outcome IN (1, 3)
+    WHERE s.dispatch_id = :dispatch_id AND s.seq > :after AND s.seq <= :after + :most AND s.outcome IN (1, 3)
       AND NOT EXISTS (SELECT FROM receipt r WHERE r.dispatch_id = s.dispatch_id AND r.seq = s.seq)
-    ORDER BY s.seq LIMIT :most
 ), recorded AS (
     INSERT INTO receipt (dispatch_id, seq, status, code, done_at)
     SELECT dispatch_id, seq, 2, CASE outcome WHEN 3 THEN 7064 ELSE 7060 END, clock_timestamp() FROM late
@@ -123,8 +123,8 @@ ON CONFLICT (dispatch_id, sender_id, carrier_id) DO UPDATE SET
 RETURNING undelivered;
 
 -- name: forget_settling
--- Note that a dispatch has nothing more to wait for.
-UPDATE dispatch SET settle_at = NULL WHERE id = :dispatch_id;
+-- Note that a dispatch has nothing more to wait for, if *after* is at its end; no row: there is more.
+UPDATE dispatch SET settle_at = NULL WHERE id = :dispatch_id AND next_seq <= :after + 1 RETURNING id;
 
 -- name: note_late
 -- Count what a sender that lost its lease had written after a stop took effect; it must be nothing.
