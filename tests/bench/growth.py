@@ -114,8 +114,7 @@ async def _send_many(
     await store.until_sent(case.dispatches)
     case.costs["all asleep"] = await store.costs()
     await client.ask_around(dispatch_ids[-1], case.each, options.asks)
-    for dispatch_id in dispatch_ids:
-        await client.lift_rate(dispatch_id)
+    await store.lift_rates()
     await _send(case, store, options)
     case.costs["at work"] = await store.costs()
     case.plan = await store.plan_of_claim()
@@ -176,42 +175,45 @@ def _say(what: str) -> None:
     Console(stderr=True).print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {what}", highlight=False)
 
 
-async def bench(options: argparse.Namespace, home: Path) -> list[Case]:
-    """Measure all installations, each in a folder that is gone before the next one."""
+async def bench(options: argparse.Namespace, home: Path, done: list[Case]) -> None:
+    """Measure all installations, each in a folder that is gone before the next one; *done* gets one after another."""
     cases = [
         Case(SMALL, 1, options.small),
         Case(HUGE, 1, options.huge),
         Case(MANY, options.dispatches, options.each),
     ]
-    chosen = [case for case in cases if case.name in options.cases]
-    for case in chosen:
-        folder = home / case.name
-        folder.mkdir()
-        await measure(case, options, folder)
-        shutil.rmtree(folder)
-    return chosen
+    for case in cases:
+        if case.name in options.cases:
+            folder = home / case.name
+            folder.mkdir()
+            await measure(case, options, folder)
+            done.append(case)
+            shutil.rmtree(folder)
 
 
-def main() -> None:
-    """Measure in a directory that is gone afterwards, and print."""
-    options = _options()
-    home = Path(tempfile.mkdtemp(prefix="penstock-growth-"))
-    began = time.monotonic()
-    try:
-        cases = asyncio.run(bench(options, home))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+def _print(cases: Sequence[Case], markdown: Path | None) -> None:
     tables = growth_tables.tables(cases)
     for table in tables:
         Console().print(table.drawn())
     for case in cases:
         if case.plan:
-            Console().print(
-                f"pick_dispatches, {case.dispatches:,} dispatches being sent:\n{case.plan}", highlight=False
-            )
-    Console().print(f"{time.monotonic() - began:.0f} s")
-    if options.markdown:
-        options.markdown.write_text("\n\n".join(table.written() for table in tables) + "\n", encoding="utf-8")
+            Console().print(f"pick_dispatches, {case.dispatches:,} dispatches being sent:", case.plan, highlight=False)
+    if markdown:
+        markdown.write_text("\n\n".join(table.written() for table in tables) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure in a directory that is gone afterwards, and print; what was measured before a failure is printed too."""
+    options = _options()
+    home = Path(tempfile.mkdtemp(prefix="penstock-growth-"))
+    began = time.monotonic()
+    done: list[Case] = []
+    try:
+        asyncio.run(bench(options, home, done))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+        _print(done, options.markdown)
+        Console().print(f"{time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

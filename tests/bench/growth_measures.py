@@ -98,10 +98,6 @@ class Client:
         with self.times.taking("create"):
             return await create(connection, name, rate=rate)
 
-    async def lift_rate(self, dispatch_id: int) -> None:
-        """Let a dispatch be sent as fast as it can."""
-        await (await self._connected()).ask("PATCH", f"/api/penstock/v1/dispatch/{dispatch_id}", b'{"rate": null}')
-
     async def start(self, dispatch_id: int) -> None:
         """Start a dispatch."""
         await self.ask("start", "POST", f"/api/v1/dispatch/{dispatch_id}/start")

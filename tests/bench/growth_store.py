@@ -63,6 +63,13 @@ class Store:
                 return now
             await asyncio.sleep(0.05)
 
+    async def lift_rates(self) -> None:
+        """Let all dispatches be sent as fast as they can from one moment on, which no client can."""
+        await self._connection.execute(
+            "UPDATE dispatch SET rate_unit = NULL, rate_value = NULL, rate_next_at = NULL, wake_at = '-infinity'"
+            " WHERE status = 'sending' AND rate_unit IS NOT NULL"
+        )
+
     async def let_days_pass(self, days: int) -> None:
         """Make all that has ended older, and let nothing wait for a receipt."""
         await self._connection.execute("UPDATE dispatch SET settle_at = NULL WHERE settle_at IS NOT NULL")

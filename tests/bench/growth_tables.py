@@ -78,6 +78,8 @@ def _line(cells: Sequence[str]) -> str:
 
 def tables(cases: Sequence[Case]) -> list[Figures]:
     """Return all that was measured."""
+    if not cases:
+        return []
     return [_operations(cases), _rates(cases), _bytes(cases), _memory(cases), _costs(cases)]
 
 
