@@ -25,16 +25,15 @@ RECEIPTS = st.tuples(st.integers(1, 3), st.none() | SMALL, st.none() | INTEGERS,
 
 pytestmark = pytest.mark.anyio
 WITH_A_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
-DISPATCH = 10_000_000_001
 
 
 @WITH_A_DATABASE
 @given(found=st.lists(SUBMISSIONS, min_size=1, max_size=20))
 async def test_submissions_arrive_as_they_are(found, database: Database) -> None:
     """Each value of a submission, also one that there is none of, is in the table as it was given."""
-    rows = [(DISPATCH, seq, *values, 1) for seq, values in enumerate(found, 1)]
-
     async with database.connection() as connection:
+        dispatch_id = await connection.fetchval("SELECT nextval('dispatch_id')")
+        rows = [(dispatch_id, seq, *values, 1) for seq, values in enumerate(found, 1)]
         await connection.execute("TRUNCATE submission")
         await facts.copy_submissions(connection, rows)
         stored = await connection.fetch("SELECT * FROM submission ORDER BY seq")
@@ -46,9 +45,9 @@ async def test_submissions_arrive_as_they_are(found, database: Database) -> None
 @given(found=st.lists(RECEIPTS, min_size=1, max_size=20))
 async def test_receipts_arrive_as_they_are(found, database: Database) -> None:
     """Each value of a receipt, also one that there is none of, is in the table as it was given."""
-    rows = [(DISPATCH, seq, *values) for seq, values in enumerate(found, 1)]
-
     async with database.connection() as connection:
+        dispatch_id = await connection.fetchval("SELECT nextval('dispatch_id')")
+        rows = [(dispatch_id, seq, *values) for seq, values in enumerate(found, 1)]
         await connection.execute("TRUNCATE receipt")
         await facts.copy_receipts(connection, rows)
         stored = await connection.fetch("SELECT * FROM receipt ORDER BY seq")
