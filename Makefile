@@ -8,13 +8,13 @@ LOCKS := requirements.lock requirements-dev.lock requirements-fuzz.lock
 # The environment is made anew, or brought up to date, when what it is made from changes.
 STAMP := $(VENV)/.made-of-$(shell cat $(LOCKS) pyproject.toml | cksum | tr ' ' '-')
 PEER := tests/channels/peer
-SOURCES := src tests demo
+SOURCES := src tests demo model
 GATEWAYS := jasmin tasks
 GATEWAY_FILES := tests/bench/peers
 GATEWAY_VENVS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check prove bench bench-growth bench-peers peers lock fuzz
+.PHONY: help setup run demo test check prove bench bench-growth bench-peers peers lock fuzz check-model
 
 help:  ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ check: setup  ## format, lint, types, direction of imports
 
 prove: setup  ## make 1,000 stops with every fault, judged by the wire; a quarter of an hour
 	$(BIN)/penstock prove --stops $(or $(STOPS),1000) --faults $(or $(FAULTS),all) --seed $(or $(SEED),1)
+
+check-model:  ## check the model of the stop with spin, which it installs
+	$(PYTHON) model/check.py
 
 bench: setup  ## measure and print a table
 	$(BIN)/python -m tests.bench
