@@ -21,6 +21,7 @@ import structlog
 
 from penstock.store import leases
 from penstock.store.database import UNREACHABLE
+from penstock.store.vanishing import SERVER_SETTINGS
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,10 @@ class Lease:
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(
-            self._dsn, timeout=2, command_timeout=1.5, server_settings={"application_name": "penstock lease"}
+            self._dsn,
+            timeout=2,
+            command_timeout=1.5,
+            server_settings={"application_name": "penstock lease"} | SERVER_SETTINGS,
         )
 
     def _note(self, sent: float, heard: float, now: dt.datetime) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from penstock.domain.errors import StoreUnavailable
 from penstock.store.statements import Statements
+from penstock.store.vanishing import SERVER_SETTINGS, watch
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,8 @@ class Database:
         Open a pool of up to *size* connections, which the server knows by *name*.
 
         A transaction that its owner leaves open for a second (a frozen process) is ended by the
-        server.  *settings* are the server's own, for these sessions.  Raises StoreUnavailable when
-        the server does not answer.
+        server, and a connection whose other end has vanished ends in seconds.  *settings* are the
+        server's own, for these sessions.  Raises StoreUnavailable when the server does not answer.
         """
         with translated_errors():
             pool = await asyncpg.create_pool(
@@ -89,11 +90,12 @@ class Database:
                 max_size=size,
                 timeout=10,
                 command_timeout=60,
-                init=_prepare_mark,
+                init=_prepare,
                 reset=_leave_as_it_is,
                 server_settings={
                     "application_name": name,
                     "idle_in_transaction_session_timeout": "1000",
+                    **SERVER_SETTINGS,
                     **(settings or {}),
                 },
             )
@@ -218,13 +220,14 @@ class Database:
         """
         while True:
             try:
-                connection = await asyncpg.connect(self.dsn, timeout=5)
+                connection = await asyncpg.connect(self.dsn, timeout=5, server_settings=SERVER_SETTINGS)
             except UNREACHABLE:
                 await asyncio.sleep(0.1)
                 continue
             gone = asyncio.Event()
             connection.add_termination_listener(_setter(gone))
             try:
+                watch(connection)
                 await connection.add_listener(CHANNEL, lambda *said: heard(said[3]))
                 await gone.wait()
             except UNREACHABLE:
@@ -234,7 +237,8 @@ class Database:
             log.warning("listener_lost")
 
 
-async def _prepare_mark(connection: Connection) -> None:
+async def _prepare(connection: Connection) -> None:
+    watch(connection)
     await connection.execute(*SQL.prepare_mark())
 
 
