@@ -32,10 +32,13 @@ class Dispatch:
 class Client:
     """Speaks to one server with one key."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, connector: aiohttp.BaseConnector | None = None) -> None:
         self.url = url
         self._session = aiohttp.ClientSession(
-            url, headers={"Authorization": f"Basic {key}"}, timeout=aiohttp.ClientTimeout(total=75)
+            url,
+            headers={"Authorization": f"Basic {key}"},
+            timeout=aiohttp.ClientTimeout(total=75),
+            connector=connector,
         )
 
     async def close(self) -> None:

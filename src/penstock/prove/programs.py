@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,17 +38,20 @@ class Program:
         self._said = said
 
     @classmethod
-    async def launch(cls, *arguments: str, said: Path, environment: Mapping[str, str] | None = None) -> "Program":
+    async def launch(
+        cls, *arguments: str, said: Path, environment: Mapping[str, str] | None = None, within: Sequence[str] = ()
+    ) -> "Program":
         """
         Start a command and wait for the line that says that it is ready; its stderr goes to the file *said*.
 
         Of our own environment no setting reaches it, so that only *arguments* and *environment* decide.
-        It has a session of its own, so that Ctrl-C reaches it only through us, in order.
+        It has a session of its own, so that Ctrl-C reaches it only through us, in order.  *within* is
+        put before it: a command that runs others elsewhere, as `ip netns exec`.
         """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         with said.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "penstock.cli.main", *arguments,
+                *within, sys.executable, "-m", "penstock.cli.main", *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
                 env=inherited | dict(environment or {}), start_new_session=True,
             )  # fmt: skip

@@ -40,6 +40,7 @@ class _Line(msgspec.Struct, gc=False):
     destination: str = ""
     answer: Answer = Answer.ACCEPTED
     part: int = 1
+    system_id: str = ""
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -53,6 +54,7 @@ class WireLog:
         self._position = 0
         self._tail = b""
         self.submits: list[Submit] = []
+        self.accounts: dict[int, str] = {}  #: the system_id that each connection was bound with
 
     def read_on(self) -> list[Submit]:
         """Read on to the present end and return what is new."""
@@ -63,9 +65,11 @@ class WireLog:
             data = file.read()
         self._position += len(data)
         whole, newline, self._tail = (self._tail + data).rpartition(b"\n")
+        lines = _DECODER.decode_lines(whole + newline)
+        self.accounts.update((line.connection, line.system_id) for line in lines if line.system_id)
         new = [
             Submit(line.mono, int(line.destination), line.answer, line.connection, line.part)
-            for line in _DECODER.decode_lines(whole + newline)
+            for line in lines
             if line.command == "submit_sm" and line.destination
         ]
         self.submits += new
