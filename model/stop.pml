@@ -142,9 +142,12 @@ inline check_record() {
 #define CLAIMABLE (status == SENDING && !locked)
 #endif
 
-/* Claimer.claim: pick_dispatches, take_runs, advance_dispatches; a locked dispatch is skipped. */
+/*
+ * Claimer.claim: pick_dispatches, take_runs, advance_dispatches; a locked dispatch is skipped.  The sender asks
+ * while its gate is open, and the answer may come when that is long past.
+ */
 inline claim(run_) {
-    d_step { RUNNING && I.gate && CLAIMABLE && run_ && IS_IDLE && (begun || s == 0) ->
+    d_step { RUNNING && CLAIMABLE && run_ && IS_IDLE && (begun || s == 0) ->
         begun = 1; I.claimed = run_; slices = slices & ~I.claimed; I.held = halts; I.unheard = 1 }
 }
 
