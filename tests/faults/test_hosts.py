@@ -74,7 +74,7 @@ async def test_a_sender_that_is_cut_off_from_the_database(hosts: Hosts) -> None:
     assert answer.read_at - cut_at < STOP_SECONDS
 
     hosts.network.mend()
-    await hosts.wait_for_new_lease("sender1", lease)
+    await hosts.wait_for_lease("sender1")
     await hosts.wait_for_links(2)
     other = await hosts.client.begin(150)
     await check_sent(hosts.client, hosts.log, other, most_in_doubt=0)
@@ -91,7 +91,6 @@ async def test_a_host_that_vanishes(hosts: Hosts) -> None:
     await hosts.log.wait_for(dispatch.numbers, 30)
     assert await hosts.sessions_of("sender1")
     vanished, said = hosts.programs["sender1"], len(hosts.programs["sender1"].said)
-    lease = await hosts.lease_of("sender1")
     hosts.network.isolate("sender1")
     await check_sent(hosts.client, hosts.log, dispatch, most_in_doubt=CLAIM_LIMIT)
 
@@ -103,7 +102,7 @@ async def test_a_host_that_vanishes(hosts: Hosts) -> None:
     await until_true(lambda: "listener_lost" in vanished.said[said:], what="the host to notice", seconds=30)
 
     hosts.network.mend()
-    await hosts.wait_for_new_lease("sender1", lease)
+    await hosts.wait_for_lease("sender1")
     await hosts.wait_for_links(2)
     other = await hosts.client.begin(150)
     await check_sent(hosts.client, hosts.log, other, most_in_doubt=0)

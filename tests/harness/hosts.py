@@ -82,14 +82,14 @@ class Hosts:
         )
         return None if row is None else Lease(**row)
 
-    async def wait_for_new_lease(self, host: str, old: "Lease", *, seconds: float = 30.0) -> None:
-        """Wait until another sender of a host than that with the *old* lease has one."""
+    async def wait_for_lease(self, host: str, *, seconds: float = 30.0) -> None:
+        """Wait until the sender of a host has a lease that runs: one that was ended is not renewed, another begins."""
 
-        async def is_new() -> bool:
+        async def runs() -> bool:
             lease = await self.lease_of(host)
-            return lease is not None and lease.sender_id != old.sender_id
+            return lease is not None and lease.over_at > time.monotonic()
 
-        await until(is_new, what=f"a new sender on {host}", seconds=seconds)
+        await until(runs, what=f"a lease on {host}", seconds=seconds)
 
     async def sessions_of(self, host: str) -> int:
         """Count the sessions that PostgreSQL keeps for a host."""

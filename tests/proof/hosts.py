@@ -92,7 +92,7 @@ async def play(hosts: Hosts, begun: int) -> Round:
     hosts.network.mend()
     mended_at = time.monotonic()
     # What it does when it is back would show, too.
-    await hosts.wait_for_new_lease(VICTIM, lease)
+    await hosts.wait_for_lease(VICTIM)
     await hosts.wait_for_links(2)
     back_ms = (time.monotonic() - mended_at) * 1000
     written = [one.mono for one in hosts.written_by(VICTIM, dispatch.numbers)]
