@@ -18,13 +18,14 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
+from penstock.prove.processes import Process, descendants
+from penstock.prove.wirelog import Submit
 from penstock.store.embedded import EmbeddedPostgres
 from tests.harness.client import Client
 from tests.harness.network import Network, entered, socket_on
-from tests.harness.processes import Process, descendants
 from tests.harness.programs import Program
 from tests.harness.waiting import until
-from tests.harness.wirelog import Submit, WireLog
+from tests.harness.wirelog import WireLog
 
 DATABASE, CARRIER = "database", "carrier"
 SMPP_PORT = 2775
