@@ -21,12 +21,16 @@ from penstock.store import facts
 from penstock.store.database import Connection, Database
 from penstock.store.facts import Tallies
 
-#: Pause between transactions, in seconds: fuller batches cost less each.
+#: From the beginning of a transaction to that of the next, in seconds at the least: fuller batches cost less each.
+#: What a carrier has outstanding waits for it, so it is short.
 GATHER = 0.005
 #: Receipts that are worth a transaction without a pause.
 FULL = 500
 #: Receipts that one transaction records.
 MOST = 2000
+#: Transactions at once.  A carrier sends no more until it hears of what it has sent, and a transaction mostly waits:
+#: with one, all was sent and recorded at 34,000 messages a second, with two at 37,000.
+WRITERS = 2
 
 
 class ReceiptRecorder:
@@ -38,7 +42,8 @@ class ReceiptRecorder:
         self._books = tuple(books)
         self._settler = settler
         self._next: list[Matched] = []
-        self._is_writing = False
+        self._writing = 0  #: transactions under way
+        self._began_at = 0.0
         self._wanted = asyncio.Event()
         self.written = asyncio.Event()  #: set after each transaction
 
@@ -55,10 +60,15 @@ class ReceiptRecorder:
     @property
     def is_idle(self) -> bool:
         """Whether all that came has been recorded."""
-        return not (self._next or self._is_writing)
+        return not (self._next or self._writing)
 
     async def run(self) -> None:
         """Record for ever."""
+        async with asyncio.TaskGroup() as writers:
+            for _ in range(WRITERS):
+                writers.create_task(self._work())
+
+    async def _work(self) -> None:
         while True:
             await self._wait()
             await self._look_up()
@@ -66,9 +76,9 @@ class ReceiptRecorder:
             if self._next:
                 self._wanted.set()
             if batch:
-                self._is_writing = True
+                self._writing += 1
                 await self._write(batch)
-                self._is_writing = False
+                self._writing -= 1
             self.written.set()
             self.written.clear()
 
@@ -80,7 +90,8 @@ class ReceiptRecorder:
         except TimeoutError:
             return
         if len(self._next) < FULL:
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(self._began_at + GATHER - clock())
+        self._began_at = clock()
         self._wanted.clear()
 
     async def _look_up(self) -> None:

@@ -19,7 +19,7 @@ from penstock.store.facts import UNDELIVERED_CODE, Found, Stray
 #: Accepted messages remembered by each sender, in two generations of this many.
 GENERATION = 60_000
 #: How long a receipt waits before the database is asked for its message, in seconds.
-ASK_AFTER = 0.02
+ASK_AFTER = 0.005
 #: How long a receipt waits in memory for the answer to its message, in seconds.
 PATIENCE = 0.3
 

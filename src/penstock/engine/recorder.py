@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from penstock.engine.lease import Lease, LeaseLost
+from penstock.engine.lease import Lease, LeaseLost, clock
 from penstock.engine.outbox import Held, Outbox
 from penstock.engine.persistence import Settler, insist
 from penstock.engine.receipt_recorder import ReceiptRecorder
@@ -29,7 +29,8 @@ from penstock.store.database import Database
 from penstock.store.facts import Tallies
 from penstock.store.rows import BEGINNING
 
-#: Pause between transactions while nobody waits, in seconds: fuller batches cost less each.
+#: From the beginning of a transaction to that of the next, in seconds at the least, while nobody waits: fuller batches
+#: cost less each.
 GATHER = 0.01
 #: Outcomes that are worth a transaction without a pause.
 FULL = 1000
@@ -63,6 +64,7 @@ class Recorder:
         self._hurry = asyncio.Event()
         self._next = Batch()
         self._writing = Batch()
+        self._began_at = 0.0
         self.written = asyncio.Event()  #: set after each transaction
 
     def add_submissions(self, submissions: Sequence[SubmissionRow], held: Iterable[Held]) -> None:
@@ -111,8 +113,9 @@ class Recorder:
         await self._wanted.wait()
         if len(self._next.submissions) < FULL:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GATHER):
+                async with asyncio.timeout(self._began_at + GATHER - clock()):
                     await self._hurry.wait()
+        self._began_at = clock()
 
     def _gather(self) -> Batch:
         """Take what the next transaction records."""
