@@ -271,7 +271,7 @@ async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path):
     [
         (["serve", "--port", "abc"], '--port: expected an integer 0…65535, got "abc"'),
         (["serve", "--sender", "1"], "No such option: --sender (Possible options: --senders)"),
-        (["sreve"], "No such command 'sreve'. Did you mean 'serve'?"),
+        (["serv"], "No such command 'serv'. Did you mean 'serve'?"),
         (["key", "create"], "Missing option '--kind'."),
     ],
 )
