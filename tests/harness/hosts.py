@@ -97,6 +97,16 @@ class Hosts:
         address = self.network.address(host)
         return await self._store.fetchval("SELECT count(*) FROM pg_stat_activity WHERE client_addr = $1::inet", address)
 
+    async def who_waits(self) -> list[str]:
+        """Tell what the sessions of PostgreSQL that are not idle do, and who is in whose way."""
+        rows = await self._store.fetch(
+            "SELECT pid, application_name AS name, client_addr AS host, state, wait_event_type AS kind,"
+            " wait_event AS event, clock_timestamp() - state_change AS since, pg_blocking_pids(pid) AS behind,"
+            " left(query, 80) AS query FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+        )
+        return [" ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
+
 
 class Lease:
     """A sender as the database knows it; instants are of CLOCK_MONOTONIC."""

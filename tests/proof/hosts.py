@@ -26,6 +26,8 @@ from tests.harness.wirelog import after, duplicates
 CLAIM_LIMIT = 300
 MESSAGES = 3_000
 VICTIM = "sender1"
+#: A stop that takes longer than this is looked at: who waits for whom.
+SLOW_SECONDS = 2.4
 
 
 class Round(NamedTuple):
@@ -80,7 +82,10 @@ async def play(hosts: Hosts, begun: int) -> Round:
     await hosts.log.wait_for(dispatch.numbers, begun)
     hosts.network.cut(VICTIM, DATABASE)
     cut_at = time.monotonic()
-    answer = await hosts.client.stop(dispatch.id)
+    stop = asyncio.create_task(hosts.client.stop(dispatch.id))
+    while (await asyncio.wait({stop}, timeout=SLOW_SECONDS))[1]:
+        print(f"no answer after {time.monotonic() - cut_at:.1f} s", *await hosts.who_waits(), sep="\n  ")  # noqa: T201
+    answer = await stop
     lease = await hosts.lease_of(VICTIM)
     fits = answer.status == 200
     try:
