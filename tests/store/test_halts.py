@@ -1,7 +1,10 @@
 """Halts: what a stop has counted is so, for ever."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from penstock.domain.errors import InappropriateStatus
@@ -239,3 +242,60 @@ async def test_a_stop_overrides_a_pause_under_way(stage: Stage) -> None:
         await asyncio.gather(pause, stop)
 
     assert await stage.status(dispatch_id) is DispatchStatus.STOPPED
+
+
+@contextlib.asynccontextmanager
+async def stuck_session(stage: Stage, sender: Player, statement: str, row_id: int) -> AsyncIterator[None]:
+    """
+    Hold the lock that *statement* takes, as a sender does that was frozen or cut off between two messages.
+
+    Where a statement is prepared and not yet executed, the server calls the session active and ends
+    it by no time-out.
+    """
+    name = f"penstock sender {sender.sender_id}"
+    session = await asyncpg.connect(stage.database.dsn, server_settings={"application_name": name})
+    try:
+        await session.execute("BEGIN")
+        await session.fetch(statement, row_id)
+        yield
+    finally:
+        session.terminate()
+
+
+LOCK_DISPATCH = "SELECT FROM dispatch WHERE id = $1 FOR NO KEY UPDATE"
+LOCK_SENDER = "SELECT FROM sender WHERE id = $1 FOR KEY SHARE"
+
+
+async def test_a_stop_takes_the_dispatch_from_a_sender_that_was_just_claiming(stage: Stage) -> None:
+    """A sender that is gone, and has the dispatch locked for its first claim, does not hold up a stop."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender, stuck_session(stage, sender, LOCK_DISPATCH, dispatch_id):
+        await sender.presume_dead()
+        await stage.stops.stop(stage.caller, dispatch_id)
+    receipt = await stage.stops.receipt(stage.caller, dispatch_id)
+
+    assert receipt.counts.never_sent == 10
+
+
+async def test_a_stop_fences_off_a_sender_that_was_just_claiming_more(stage: Stage) -> None:
+    """A sender that is gone, and in whose claim its own row is locked, does not hold up a stop."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender, stuck_session(stage, sender, LOCK_SENDER, sender.sender_id):
+        await sender.claim(4)
+        await sender.presume_dead()
+        await stage.stops.stop(stage.caller, dispatch_id)
+    receipt = await stage.stops.receipt(stage.caller, dispatch_id)
+
+    assert (receipt.counts.in_doubt, receipt.counts.never_sent) == (4, 6)
+
+
+async def test_the_dead_are_buried_whatever_they_have_locked(stage: Stage) -> None:
+    """Without a stop, too, a sender that is gone in the middle of a claim is taken for dead."""
+    dispatch_id = await stage.begin(10)
+    async with stage.sender() as sender, stuck_session(stage, sender, LOCK_SENDER, sender.sender_id):
+        await sender.claim(4)
+        await sender.presume_dead()
+        async with asyncio.timeout(5):
+            await stage.stops.bury_dead()
+
+    assert (await stage.facts_of(dispatch_id)).sent == 4

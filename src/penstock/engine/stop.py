@@ -84,8 +84,13 @@ class Stops:
 
     async def bury_dead(self) -> None:
         """Turn the claims of dead senders into in-doubt facts, so that their dispatches go on."""
-        async with self._database.transaction() as connection:
-            dead = await leases.fence_off(connection, await leases.find_dead(connection))
+        async with self._database.connection() as connection:
+            dead = await leases.find_dead(connection)
+            if not dead:
+                return
+            # Before the rest: one that was just claiming has its own row locked.
+            await leases.cut_sessions(connection, dead)
+            dead = await leases.fence_off(connection, dead)
             claimed = await leases.find_claimed_dispatches(connection, dead)
         for dispatch_id in claimed:
             async with self._database.transaction() as connection:
@@ -114,7 +119,7 @@ class Stops:
                 log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
                 await asyncio.sleep(LOOK_SECONDS)
             except asyncpg.LockNotAvailableError:
-                await self._cut_dead(dispatch_id)
+                await self._cut_gone()
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> None:
         async with self._database.transaction(sure=False, lock_timeout=LOCK_SECONDS) as connection:
@@ -158,20 +163,22 @@ class Stops:
         try:
             return await self._try_to_finish(dispatch_id)
         except asyncpg.LockNotAvailableError as error:
-            await self._cut_dead(dispatch_id)
+            await self._cut_gone()
             log.warning("halt_tries_again", dispatch_id=dispatch_id, error=repr(error))
         except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError) as error:
             # A sender that was taken for dead was just recording.
             log.warning("halt_tries_again", dispatch_id=dispatch_id, error=repr(error))
         return False
 
-    async def _cut_dead(self, dispatch_id: int) -> None:
-        """Take the locks from senders whose lease has run out: a frozen one keeps them otherwise."""
+    async def _cut_gone(self) -> None:
+        """
+        Take the locks from senders whose lease has run out: a frozen one keeps them otherwise.
+
+        Not only from those that hold claims: the first may have been in the making.  And not only from
+        those that are fenced off: the claim in the making locks the row that fencing off has to change.
+        """
         async with self._database.connection() as connection:
-            claimants = await leases.find_claimants(connection, dispatch_id)
-            over = [claimant.sender_id for claimant in claimants if claimant.is_over]
-            if over:
-                await leases.cut_sessions(connection, await leases.fence_off(connection, over))
+            await leases.cut_gone(connection)
 
     async def _try_to_finish(self, dispatch_id: int) -> bool:
         dead: list[int] = []

@@ -78,6 +78,11 @@ async def cut_sessions(connection: Connection, sender_ids: Sequence[int]) -> Non
     await connection.execute(*SQL.cut_sessions(sender_ids=sender_ids))
 
 
+async def cut_gone(connection: Connection) -> None:
+    """Close the database sessions of all senders whose lease has run out or was ended."""
+    await connection.execute(*SQL.cut_gone_sessions())
+
+
 async def find_dead(connection: Connection) -> list[int]:
     """Return senders that have been silent well beyond their lease, and ended ones that still hold claims."""
     rows = await connection.fetch(*SQL.find_dead_senders())

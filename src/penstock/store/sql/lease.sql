@@ -49,6 +49,14 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = ANY(SELECT 'penstock sender ' || id FROM unnest(:sender_ids::bigint[]) AS id)
   AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid();
 
+-- name: cut_gone_sessions
+-- Close the sessions of all senders whose lease has run out or was ended; one that lives connects again.
+SELECT count(pg_terminate_backend(session.pid))
+FROM pg_stat_activity AS session
+JOIN sender ON sender.id = substring(session.application_name FROM '^penstock sender ([0-9]+)$')::bigint
+WHERE (sender.ended_at IS NOT NULL OR lease_is_over(sender.lease_until))
+  AND session.datname = current_database() AND session.usename = current_user AND session.pid <> pg_backend_pid();
+
 -- name: find_dead_senders
 -- Find senders that have been silent well beyond their lease, and ended ones that still hold claims.
 SELECT id FROM sender
