@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from penstock.prove.wirelog import after, duplicates
 from tests.harness.accounting import check_stopped
 from tests.harness.hosts import DATABASE, Hosts, running_hosts
 from tests.harness.network import why_no_namespaces
-from tests.harness.wirelog import after, duplicates
 
 CLAIM_LIMIT = 300
 MESSAGES = 3_000
