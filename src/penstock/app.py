@@ -18,6 +18,7 @@ from penstock.engine.dispatches import Dispatches
 from penstock.engine.filling import Filling
 from penstock.engine.gateless import GatelessSender, without_gate
 from penstock.engine.keys import Keys
+from penstock.engine.lease import clock
 from penstock.engine.messages import Messages
 from penstock.engine.metrics import Metrics
 from penstock.engine.retention import Retention
@@ -133,7 +134,7 @@ def link_factory(settings: Settings) -> LinkFactory:
 
     def make(gate: Gate, events: LinkEvents) -> Sequence[Link]:
         return [
-            SmppLink(carrier, carrier.name, gate, events)
+            SmppLink(carrier, carrier.name, gate, events, clock)
             for carrier in settings.carrier
             for _ in range(carrier.connections)
         ]

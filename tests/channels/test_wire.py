@@ -4,6 +4,7 @@ Gated octets leave through an open gate or not at all.
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +23,9 @@ class Side:
         self.is_open = True
         self.read = b""
         self.drained = 0
-        self.wire = Wire(ours, lambda: self.is_open, on_data=self._on_data, on_drained=self._on_drained)
+        self.wire = Wire(
+            ours, lambda: self.is_open, on_data=self._on_data, on_drained=self._on_drained, clock=time.monotonic
+        )
 
     def _on_data(self, data: bytes) -> None:
         self.read += data

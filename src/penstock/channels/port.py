@@ -18,6 +18,7 @@ class Link(Protocol):
     """One connection to one carrier."""
 
     carrier: str  #: the carrier's name in the settings
+    wrote_at: float  #: when `submit` last wrote something, on the clock that the link was given
 
     @property
     def is_up(self) -> bool:

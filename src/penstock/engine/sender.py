@@ -219,7 +219,7 @@ class Sender:
             taken = link.submit(messages)
             if taken:
                 self._submitted += taken
-                _note_writes(messages[:taken])
+                _note_writes(messages[:taken], link.wrote_at)
             if taken < len(messages):
                 self._outbox.put_back(messages[taken:])
                 return
@@ -325,9 +325,8 @@ class Sender:
         return dict(states)
 
 
-def _note_writes(messages: Sequence[Outgoing]) -> None:
+def _note_writes(messages: Sequence[Outgoing], at: float) -> None:
     """Note in each claim when how much of it was written."""
-    at = clock()
     for held, count in Counter([message.ticket for message in messages]).items():
         assert isinstance(held, Held)  # noqa: S101 - tickets are ours alone
         held.writes.append((at, count))

@@ -54,6 +54,7 @@ class SmppLink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.carrier = name
+        self.wrote_at = 0.0
         #: Answers to nothing that we wait for: they came after the response time-out.
         self.late = 0
         #: Connections that broke or were not made.
@@ -127,6 +128,7 @@ class SmppLink:
         if not taken or not connection.submit(bodies, entries, now):
             self._had_room = False
             return 0
+        self.wrote_at = connection.sent_at
         self._unresolved += taken
         if self._bucket is not None:
             self._bucket.spend(len(bodies), now)

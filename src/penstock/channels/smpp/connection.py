@@ -79,7 +79,9 @@ class Connection:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(settings.connect_timeout):
             sock = await connect(settings.host, settings.port, settings.response_timeout)
-            wire = self._wire = Wire(sock, self._gate, on_data=self._on_data, on_drained=self._on_drained)
+            wire = self._wire = Wire(
+                sock, self._gate, on_data=self._on_data, on_drained=self._on_drained, clock=self._clock
+            )
             try:
                 await wire.start(_tls_context(settings), settings.tls_server_name or settings.host)
                 self._bound = loop.create_future()
@@ -102,6 +104,11 @@ class Connection:
     def is_writable(self) -> bool:
         """Whether a submit_sm would go straight to the kernel."""
         return self._wire is not None and self._wire.is_writable and self.session.may_submit
+
+    @property
+    def sent_at(self) -> float:
+        """When something was last written, on the link's clock."""
+        return self._wire.sent_at if self._wire is not None else 0.0
 
     def submit(self, bodies: Sequence[bytes], entries: Sequence[object], now: float) -> bool:
         """Write one submit_sm for each of *bodies* in one go; False when the gate is shut."""

@@ -41,7 +41,11 @@ class Wire:
         *,
         on_data: Callable[[bytes], None],
         on_drained: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
+        #: When octets last went to the kernel, read at once after: what is told of a write must not be later than it.
+        self.sent_at = 0.0
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._gate = gate
@@ -120,6 +124,7 @@ class Wire:
             return False
         try:
             sent = self._socket.send(self._unsent)
+            self.sent_at = self._clock()
         except (BlockingIOError, InterruptedError):
             return True
         except OSError as error:
