@@ -37,7 +37,7 @@ EXPRESS = 100
 #: How long a claimed message may wait for room before it goes back, in seconds.
 STALE_SECONDS = 2.0
 #: A claim of fewer messages than this is followed by the next one no sooner than so many seconds after it began.
-FEW, SHORTEST_ROUND = 100, 0.01
+FEW, SHORTEST_ROUND = 100, 0.02
 #: How often an idle sender looks for work that nobody told it of, in seconds.
 IDLE_SECONDS = 0.1
 
