@@ -4,13 +4,17 @@ Gated octets leave through an open gate or not at all.
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from penstock.channels.smpp.wire import GateShut, Wire
+from penstock.channels.smpp.wire import GateShut, Wire, connect
 from tests.harness.waiting import until_true
+
+#: Long enough to be an interruption; the kernel tells to one tick of its own.
+FROZEN_SECONDS, TICK = 0.3, 0.02
 
 
 class Side:
@@ -128,3 +132,48 @@ async def test_an_error_of_the_reader_ends_the_connection(side):
 
     with pytest.raises(ZeroDivisionError):
         await side.wire.ended
+
+
+class FreezingClock:
+    """A monotonic clock in which the process stands still once, *before* or *after* the first write."""
+
+    def __init__(self, moment: str) -> None:
+        # It is read once before the write and once after it.
+        self._moment = moment
+        self._moments = iter(["before", "after"])
+
+    def __call__(self) -> float:
+        """Read the clock."""
+        moment = next(self._moments, None)
+        is_frozen = moment == self._moment
+        if is_frozen and moment == "after":
+            time.sleep(FROZEN_SECONDS)
+        now = time.monotonic()
+        if is_frozen and moment == "before":
+            time.sleep(FROZEN_SECONDS)
+        return now
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when data last left")
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_process_that_stood_still_knows_when_its_octets_left(moment):
+    """
+    Frozen before `send` or after it, *sent_at* is when the kernel sent, not when the process woke.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = await connect("127.0.0.1", server.getsockname()[1], user_timeout=1)
+        theirs, _ = server.accept()
+        wire = Wire(ours, lambda: True, on_data=str, on_drained=str, clock=FreezingClock(moment))
+        try:
+            asked_at = time.monotonic()
+            assert wire.write(b"message", gated=True)
+            woke_at = time.monotonic()
+        finally:
+            wire.end()
+            theirs.close()
+
+    assert woke_at - asked_at >= FROZEN_SECONDS
+    if moment == "before":
+        assert asked_at + FROZEN_SECONDS - TICK <= wire.sent_at <= woke_at
+    else:
+        assert asked_at <= wire.sent_at <= woke_at - FROZEN_SECONDS + TICK

@@ -11,6 +11,7 @@ buffer is kept small, because what is in it can no longer be held back.
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 
 from penstock.channels.port import Gate
@@ -21,6 +22,10 @@ SEND_BUFFER = 32 * 1024
 NOTSENT_LOWAT = 16 * 1024
 #: Octets read in one go.
 READ_SIZE = 128 * 1024
+#: A write that seems to have taken so many seconds was interrupted: the process stood still before it or after it.
+INTERRUPTION = 0.1
+#: The beginning of Linux's tcp_info, up to the milliseconds since data were last sent.
+_TCP_INFO = struct.Struct("8B10I")
 
 
 class GateShut(ConnectionError):
@@ -43,7 +48,7 @@ class Wire:
         on_drained: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        #: When octets last went to the kernel, read at once after: what is told of a write must not be later than it.
+        #: When octets last went to the kernel; never earlier than they did.
         self.sent_at = 0.0
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -122,9 +127,12 @@ class Wire:
         if self._unsent_is_gated and not gate_seen and not self._gate():
             self.end(GateShut("the gate is shut and gated octets are not written yet"))
             return False
+        before = self._clock()
         try:
             sent = self._socket.send(self._unsent)
             self.sent_at = self._clock()
+            if self.sent_at - before > INTERRUPTION:
+                self.sent_at = max(before, self._left_at())
         except (BlockingIOError, InterruptedError):
             return True
         except OSError as error:
@@ -136,6 +144,16 @@ class Wire:
             return False
         self._unsent = self._unsent[sent:] if sent < len(self._unsent) else b""
         return True
+
+    def _left_at(self) -> float:
+        """Return when data last left, to a few milliseconds, for when our own clock was read too late to tell."""
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+            milliseconds: int = _TCP_INFO.unpack(info)[-1]
+        except (AttributeError, OSError, struct.error):
+            # Not Linux, or not TCP.
+            milliseconds = 0
+        return self._clock() - milliseconds / 1000
 
     def _write_on(self) -> None:
         if self._send() and not self._unsent:
