@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 import uvicorn
@@ -29,6 +30,7 @@ from penstock.http.app import build
 from penstock.http.limits import Limits
 from penstock.http.protocol import BoundedProtocol
 from penstock.http.service import Services
+from penstock.store import halts
 from penstock.store.database import PLANNED_ONCE, Database
 
 log = structlog.get_logger(__name__)
@@ -37,10 +39,9 @@ log = structlog.get_logger(__name__)
 #: that finds it keeps no stop (`penstock.engine.gateless`).  So it has no place among the settings.
 GATE_OFF = "PENSTOCK_TEST_ONLY_SENDERS_WITHOUT_GATE"
 
-#: Connections to PostgreSQL of one API process, the one that listens not counted.
+#: Connections to PostgreSQL of one API process, the one that listens not counted; and how they are shared out.
 API_CONNECTIONS = 20
-#: Those of them that plan their statements once.
-QUICK_CONNECTIONS = 12
+QUICK_CONNECTIONS, HALT_CONNECTIONS = 10, 4
 #: Connections to PostgreSQL that one sender needs at most.
 SENDER_CONNECTIONS = 12
 #: Seconds that answers under way are waited for when the API ends.
@@ -49,14 +50,35 @@ GRACE_SECONDS = 8
 KEEP_ALIVE_SECONDS = 65
 
 
-@contextlib.asynccontextmanager
-async def open_services(database: Database, quick: Database, settings: Settings) -> AsyncIterator[Services]:
-    """
-    Lend what the HTTP side asks for, with everything that has to run beside it.
+class _Pools(NamedTuple):
+    """The connections of one API process to PostgreSQL."""
 
-    *quick* is the same database with statements planned once: for what is asked often, by key.
-    """
-    stops = Stops(quick, lifetime=settings.default_lifetime, timeout=settings.stop_timeout)
+    database: Database  #: for lists and for the sweeper, whose statements are planned each time
+    quick: Database  #: for what is asked often, by key, and planned once
+    halting: Database  #: for stops alone, which so never wait for a filling
+
+
+@contextlib.asynccontextmanager
+async def _open_pools(dsn: str) -> AsyncIterator[_Pools]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect(size: int, settings: Mapping[str, str]) -> Database:
+            database = await Database.connect(dsn, size=size, name="penstock api", settings=settings)
+            stack.push_async_callback(database.close)
+            return database
+
+        yield _Pools(
+            await connect(API_CONNECTIONS - QUICK_CONNECTIONS - HALT_CONNECTIONS, {}),
+            await connect(QUICK_CONNECTIONS, PLANNED_ONCE),
+            await connect(HALT_CONNECTIONS, halts.SESSION),
+        )
+
+
+@contextlib.asynccontextmanager
+async def _open_services(pools: _Pools, settings: Settings) -> AsyncIterator[Services]:
+    """Lend what the HTTP side asks for, with everything that has to run beside it."""
+    database, quick, halting = pools
+    stops = Stops(halting, lifetime=settings.default_lifetime, timeout=settings.stop_timeout)
     messages = Messages(quick, default_zone=settings.default_zone, lifetime=settings.default_lifetime)
     sweeper = Sweeper(database, stops, lifetime=settings.default_lifetime)
     retention = Retention(database, days=settings.retention_days, lifetime=settings.default_lifetime)
@@ -82,32 +104,26 @@ async def run_api(
     settings: Settings, dsn: str, listening: socket.socket, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Answer HTTP on *listening* until *stop* is set; *ready* is called when it begins."""
-    database = await Database.connect(dsn, size=API_CONNECTIONS - QUICK_CONNECTIONS, name="penstock api")
-    quick = await Database.connect(dsn, size=QUICK_CONNECTIONS, name="penstock api", settings=PLANNED_ONCE)
-    try:
-        async with open_services(database, quick, settings) as services:
-            limits = Limits(settings.max_json_bytes, settings.max_file_bytes, settings.default_zone)
-            server = _Server(
-                uvicorn.Config(
-                    build(services, limits, Metrics(database).read),
-                    loop="none",
-                    http=BoundedProtocol,
-                    ws="none",
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                    timeout_graceful_shutdown=GRACE_SECONDS,
-                ),
-                ready,
-            )
-            ending = asyncio.create_task(server.end_when(stop))
-            await server.serve(sockets=[listening])
-            ending.cancel()
-    finally:
-        await quick.close()
-        await database.close()
+    async with _open_pools(dsn) as pools, _open_services(pools, settings) as services:
+        limits = Limits(settings.max_json_bytes, settings.max_file_bytes, settings.default_zone)
+        server = _Server(
+            uvicorn.Config(
+                build(services, limits, Metrics(pools.database).read),
+                loop="none",
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            ),
+            ready,
+        )
+        ending = asyncio.create_task(server.end_when(stop))
+        await server.serve(sockets=[listening])
+        ending.cancel()
 
 
 async def run_sender(settings: Settings, dsn: str, name: str, stop: asyncio.Event, ready: Callable[[], None]) -> None:

@@ -25,7 +25,7 @@ from penstock.engine.receipts import Delivery
 from penstock.engine.recorder import Recorder
 from penstock.engine.retention import Retention
 from penstock.engine.stop import Stops
-from penstock.store import dispatches, facts, keys, leases
+from penstock.store import dispatches, facts, halts, keys, leases
 from penstock.store.database import Database
 
 LIFETIME = 90_000
@@ -167,12 +167,13 @@ class Player:
 class Stage:
     """An account, and what its owner and its senders do."""
 
-    def __init__(self, database: Database, caller: Caller) -> None:
+    def __init__(self, database: Database, halting: Database, caller: Caller) -> None:
         self.database = database
+        self._halting = halting
         self.caller = caller
         self.dispatches = Dispatches(database)
         self.filling = Filling(database)
-        self.stops = CountedStops(database, lifetime=LIFETIME, timeout=10)
+        self.stops = CountedStops(halting, lifetime=LIFETIME, timeout=10)
         self._players: list[Player] = []
 
     @classmethod
@@ -181,7 +182,8 @@ class Stage:
         async with database.connection() as connection:
             account_id = await keys.create_account(connection, name, "Europe/Moscow")
             center_id = await keys.find_or_create_traffic_center(connection, account_id, "main")
-        return cls(database, Caller(account_id, 1, 1, center_id))
+        halting = await Database.connect(database.dsn, size=8, settings=halts.SESSION)
+        return cls(database, halting, Caller(account_id, 1, 1, center_id))
 
     async def create(
         self, *, rate: Rate | None = None, schedule: Schedule | None = None, content: str = "hello"
@@ -217,10 +219,11 @@ class Stage:
         await self.dispatches.start(self.caller, dispatch_id)
         return dispatch_id
 
-    def strike(self) -> None:
+    async def strike(self) -> None:
         """Send everybody home."""
         for player in self._players:
             player.leave_off()
+        await self._halting.close()
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[Player]:

@@ -36,4 +36,4 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
     """Set it up with an account."""
     stage = await Stage.set_up(database)
     yield stage
-    stage.strike()
+    await stage.strike()

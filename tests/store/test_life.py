@@ -82,8 +82,7 @@ class Life(RuleBasedStateMachine):
             for halt in self.halts:
                 halt.cancel()
             await asyncio.gather(*self.halts, return_exceptions=True)
-            self.stage.strike()
-            await asyncio.sleep(0)
+            await self.stage.strike()
             await self.database.close()
 
         self.do(end())

@@ -43,7 +43,7 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
     """Set it up with an account."""
     stage = await Stage.set_up(database)
     yield stage
-    stage.strike()
+    await stage.strike()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ that joins it, or the sweeper of any node.  A pause is the same with another end
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import structlog
@@ -24,20 +24,18 @@ import structlog
 from penstock.domain.errors import DispatchNotFound, InappropriateStatus, StopReceiptNotFound, StoreUnavailable
 from penstock.domain.lifecycle import DispatchStatus, may_pause, may_stop
 from penstock.domain.model import Caller, StopReceipt
-from penstock.engine.signals import Halted, Released, hear, say
+from penstock.engine.signals import Released, hear
 from penstock.store import dispatches, halts, leases
-from penstock.store.database import Connection, Database
+from penstock.store.database import Database
 
 log = structlog.get_logger(__name__)
 
-#: How long a stop waits for a lock before it looks who holds it, in seconds.
-LOCK_SECONDS = 0.5
 #: How long a stop waits for a signal before it looks for itself, in seconds.
 LOOK_SECONDS = 0.05
 
 
 class Stops:
-    """Stops and pauses dispatches."""
+    """Stops and pauses dispatches; the sessions of its database are `halts.SESSION`: they wait for no lock for long."""
 
     def __init__(self, database: Database, *, lifetime: int, timeout: float) -> None:
         self._database = database
@@ -93,10 +91,15 @@ class Stops:
             dead = await leases.fence_off(connection, dead)
             claimed = await leases.find_claimed_dispatches(connection, dead)
         for dispatch_id in claimed:
-            async with self._database.transaction() as connection:
-                await leases.cut_sessions(connection, dead)
-                await halts.lock(connection, dispatch_id)
-                await leases.doubt(connection, dispatch_id, dead)
+            try:
+                async with self._database.transaction() as connection:
+                    await leases.cut_sessions(connection, dead)
+                    await halts.lock(connection, dispatch_id)
+                    await leases.doubt(connection, dispatch_id, dead)
+            except asyncpg.LockNotAvailableError as error:
+                # Their sessions have just been cut; the next round finds the locks gone.
+                log.warning("burial_tries_again", dispatch_id=dispatch_id, error=repr(error))
+                continue
             log.warning("claims_in_doubt", dispatch_id=dispatch_id, senders=dead)
 
     async def _halt(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
@@ -122,29 +125,19 @@ class Stops:
                 await self._cut_gone()
 
     async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> None:
-        async with self._database.transaction(sure=False, lock_timeout=LOCK_SECONDS) as connection:
-            status = await dispatches.lock(connection, caller.account_id, dispatch_id)
-            if status is None:
-                raise DispatchNotFound(dispatch_id)
-            if unsure and status is to:
-                return
-            if not (may_stop(status) if to is DispatchStatus.STOPPED else may_pause(status)):
-                raise InappropriateStatus
-            if status is DispatchStatus.CHANGING:
-                await self._join(connection, caller, dispatch_id, to)
-                return
-            count = await halts.begin(connection, dispatch_id, to, caller.key_id)
-            await halts.notify(connection, say(Halted(dispatch_id, count)))
-        log.info("halt_begun", dispatch_id=dispatch_id, to=to, key_id=caller.key_id)
-
-    async def _join(self, connection: Connection, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
-        """Go along with a halt under way; a stop overrides a pause, never the other way round."""
-        halting = await halts.lock(connection, dispatch_id)
-        if halting is None or halting.changing_to == to:
-            return
-        if to is not DispatchStatus.STOPPED:
+        may = may_stop if to is DispatchStatus.STOPPED else may_pause
+        async with self._database.connection() as connection:
+            begun = await halts.begin(
+                connection, caller.account_id, dispatch_id,
+                changing_to=to, movable=[status for status in DispatchStatus if may(status)], key_id=caller.key_id,
+            )  # fmt: skip
+        if begun is None:
+            raise DispatchNotFound(dispatch_id)
+        if begun.halts is not None:
+            log.info("halt_begun", dispatch_id=dispatch_id, to=to, key_id=caller.key_id)
+        elif begun.changing_to != to and not (unsure and begun.status == to):
+            # Neither joins a halt under way to the same end, nor has it happened already.
             raise InappropriateStatus
-        await halts.begin(connection, dispatch_id, to, caller.key_id)
 
     async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
         while True:
@@ -181,25 +174,32 @@ class Stops:
             await leases.cut_gone(connection)
 
     async def _try_to_finish(self, dispatch_id: int) -> bool:
-        dead: list[int] = []
-        async with self._database.transaction(sure=False, lock_timeout=LOCK_SECONDS) as connection:
-            halting = await halts.lock(connection, dispatch_id)
-            if halting is None or halting.status != DispatchStatus.CHANGING:
+        async with self._database.connection() as connection:
+            looked = await halts.finish(connection, dispatch_id, lifetime=self._lifetime)
+            if looked is None or looked.status != DispatchStatus.CHANGING:
+                if looked is not None and looked.is_ended:
+                    log.info("halt_finished", dispatch_id=dispatch_id, to=looked.status)
                 return True
-            claimants = await leases.find_claimants(connection, dispatch_id)
-            if any(not claimant.is_over for claimant in claimants):
+            claimants = await leases.find_claimants(connection, dispatch_id) if looked.is_held else []
+        if not claimants or not all(claimant.is_over for claimant in claimants):
+            return False
+        return await self._finish_for_dead(dispatch_id, [claimant.sender_id for claimant in claimants])
+
+    async def _finish_for_dead(self, dispatch_id: int, claimants: Sequence[int]) -> bool:
+        """Fence off the senders that hold the last claims, turn those into in-doubt facts and end the halt."""
+        async with self._database.transaction(sure=False) as connection:
+            if await halts.lock(connection, dispatch_id) != DispatchStatus.CHANGING:
+                return True
+            dead = await leases.fence_off(connection, claimants)
+            if len(dead) < len(claimants):
                 return False
-            if claimants:
-                dead = await leases.fence_off(connection, [claimant.sender_id for claimant in claimants])
-                if len(dead) < len(claimants):
-                    return False
-                # Frozen ones may hold locks on what they claimed.
-                await leases.cut_sessions(connection, dead)
-                await leases.doubt(connection, dispatch_id, dead)
-            stopped = halting.changing_to == DispatchStatus.STOPPED
-            await halts.finish(connection, dispatch_id, stopped=stopped, lifetime=self._lifetime)
-            await halts.notify(connection, say(Released(dispatch_id)))
-        log.info("halt_finished", dispatch_id=dispatch_id, to=halting.changing_to, in_doubt_of=dead)
+            # Frozen ones may hold locks on what they claimed.
+            await leases.cut_sessions(connection, dead)
+            await leases.doubt(connection, dispatch_id, dead)
+            looked = await halts.finish(connection, dispatch_id, lifetime=self._lifetime)
+        if looked is None or not looked.is_ended:
+            return False
+        log.warning("halt_finished", dispatch_id=dispatch_id, to=looked.status, in_doubt_of=dead)
         return True
 
     @contextlib.asynccontextmanager

@@ -126,24 +126,20 @@ class Database:
                 await self._pool.release(connection)
 
     @contextlib.asynccontextmanager
-    async def transaction(
-        self, *, patience: float = 10.0, sure: bool = True, lock_timeout: float | None = None
-    ) -> AsyncIterator[Connection]:
+    async def transaction(self, *, patience: float = 10.0, sure: bool = True) -> AsyncIterator[Connection]:
         """
         Lend a connection inside a transaction that commits when the block ends well.
 
         When the connection breaks during the commit, the database is asked what became of it, for up
         to *patience* seconds: so a block that ends well did commit, and StoreUnavailable nearly
         always means that it did not.  Where the caller looks for itself, *sure* is false: nobody is
-        asked then, and StoreUnavailable leaves open whether it did.  A statement that waits for a lock
-        longer than *lock_timeout* seconds raises the driver's LockNotAvailableError.
+        asked then, and StoreUnavailable leaves open whether it did.
         """
         number = next(self._numbers)
-        begin = "BEGIN" if lock_timeout is None else f"BEGIN; SET LOCAL lock_timeout = {int(1000 * lock_timeout)}"
         with translated_errors(), contextlib.ExitStack() as held:
             async with self._lend() as connection:
                 slot = held.enter_context(self._place())
-                await connection.execute(begin)
+                await connection.execute("BEGIN")
                 try:
                     yield connection
                 except BaseException:
