@@ -22,6 +22,7 @@ from penstock.engine.outbox import Held
 from penstock.store import claims, facts
 from penstock.store.claims import Advance, Candidate, Demand, Run
 from penstock.store.database import Database
+from penstock.store.facts import Outcomes
 from penstock.store.rows import ANY_ZONE, BEGINNING, FOREVER
 
 #: Makes a message of its fields the short way, at a third of the price.
@@ -70,18 +71,17 @@ class Claimer:
 
         So it is when a claim was made and its answer was lost on the way: nothing of it was written.
         """
-        async with self._database.transaction() as connection:
-            await facts.lock_dispatches(connection, await claims.find_own_dispatches(connection, self._sender_id))
-            mine = await claims.lock_own(connection, self._sender_id)
+        while True:
+            async with self._database.connection() as connection:
+                mine = await claims.find_own(connection, self._sender_id)
             held = known()
             unknown = [run for run in mine if (run.dispatch_id, run.first_seq) not in held]
-            if unknown:
-                await facts.give_back(
-                    connection,
-                    [(run.dispatch_id, run.first_seq, run.end_seq, run.zone) for run in unknown],
-                    wake_at=BEGINNING,
-                )
-                await facts.release_claims(connection, [(run.dispatch_id, run.first_seq) for run in unknown])
+            keys = [(run.dispatch_id, run.first_seq) for run in unknown]
+            back = [(run.dispatch_id, run.first_seq, run.end_seq, run.zone) for run in unknown]
+            outcomes = Outcomes(held=keys, ended=keys, back=back)
+            record = partial(facts.record_outcomes, sender_id=self._sender_id, outcomes=outcomes)
+            if not unknown or await self._database.write(record):
+                return
 
     def _advance(self, plan: "_Plan", taken: int) -> Advance:
         candidate = plan.candidate

@@ -8,6 +8,7 @@ dispatch, whose template is the text itself; so one engine sends everything.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,6 @@ from penstock.engine.lease import clock
 from penstock.engine.signals import WORK
 from penstock.store import facts, halts, messages, sweeps
 from penstock.store.database import Connection, Database
-from penstock.store.facts import ReceiptFact, Tallies
 from penstock.store.messages import Anonymous, MessageRow, Run
 from penstock.store.rows import ANY_ZONE, BEGINNING
 
@@ -158,16 +158,10 @@ class Messages:
             return codes
         await messages.replace_slices(connection, slices, pieces)
         now = await sweeps.read_clock(connection)
-        await facts.copy_receipts(
-            connection, [ReceiptFact(*key, FinalStatus.UNSENT, ItemCode.STOPPED, None, now) for key in gone]
-        )
-        tallies = Tallies()
-        for key in gone:
-            count = tallies.of(key[0], None)
-            count.unsent += 1
-            count.unsent_parts += known[key].parts
-            codes[key] = _OK
-        await facts.add_tallies(connection, 0, tallies)
+        rows = [(*key, FinalStatus.UNSENT, ItemCode.STOPPED, None, now) for key in gone]
+        tallied = Counter((key[0], facts.NO_CARRIER, int(FinalStatus.UNSENT), known[key].parts) for key in gone)
+        await facts.record_receipts(connection, 0, rows, tallied)
+        codes.update(dict.fromkeys(gone, _OK))
         await sweeps.sleep_if_empty(connection, dispatch_ids)
         return codes
 

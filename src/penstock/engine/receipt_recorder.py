@@ -18,8 +18,7 @@ from penstock.engine.lease import Lease, clock
 from penstock.engine.persistence import Settler, insist
 from penstock.engine.receipts import ASK_AFTER, PATIENCE, Matched, ReceiptBook, Unmatched, stray_of
 from penstock.store import facts
-from penstock.store.database import Connection, Database
-from penstock.store.facts import Tallies
+from penstock.store.database import Database
 
 #: From the beginning of a transaction to that of the next, in seconds at the least: fuller batches cost less each.
 #: What a carrier has outstanding waits for it, so it is short.
@@ -117,31 +116,30 @@ class ReceiptRecorder:
 
     async def _write(self, batch: list[Matched]) -> None:
         try:
-            await insist(partial(self._transact, batch, are_new=True))
+            await insist(partial(self._record, batch))
         except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError):
             # A receipt came again; or so late that its partition has been dropped.
-            await insist(partial(self._transact, batch, are_new=False))
+            await insist(partial(self._record_new, batch))
         for delivery, count in Counter([delivery for _, _, _, delivery in batch]).items():
             delivery.settle(count)
         self._settler.touch({row[0] for row, _, _, _ in batch})
 
-    async def _transact(self, batch: list[Matched], *, are_new: bool) -> None:
-        async with self._database.transaction(sure=False) as connection:
-            receipts = await self._store(connection, batch, are_new=are_new)
-            tallies = Tallies()
-            counted = Counter([(row[0], carrier_id, row[2], parts) for row, parts, carrier_id, _ in receipts])
-            for (dispatch_id, carrier_id, status, parts), times in counted.items():
-                facts.count_receipts(tallies.of(dispatch_id, carrier_id), status, parts, times)
-            await facts.add_tallies(connection, self._lease.sender_id, tallies)
+    async def _record(self, batch: list[Matched]) -> None:
+        async with self._database.connection() as connection:
+            await facts.record_receipts(
+                connection, self._lease.sender_id, [row for row, _, _, _ in batch], _tallied(batch)
+            )
 
-    @staticmethod
-    async def _store(connection: Connection, batch: list[Matched], *, are_new: bool) -> list[Matched]:
-        """Write receipts and return those that were new."""
-        if are_new:
-            await facts.copy_receipts(connection, [row for row, _, _, _ in batch])
-            return batch
+    async def _record_new(self, batch: list[Matched]) -> None:
+        """Record those receipts whose message has none yet."""
         firsts: dict[tuple[int, int], Matched] = {}
         for matched in batch:
             firsts.setdefault(matched[0][:2], matched)
-        new = await facts.insert_receipts(connection, [row for row, _, _, _ in firsts.values()])
-        return [firsts[key] for key in new]
+        async with self._database.transaction(sure=False) as connection:
+            new = await facts.insert_receipts(connection, [row for row, _, _, _ in firsts.values()])
+            tallied = _tallied([firsts[key] for key in new])
+            await facts.record_receipts(connection, self._lease.sender_id, (), tallied)
+
+
+def _tallied(batch: Iterable[Matched]) -> facts.Tallied:
+    return Counter([(row[0], carrier_id, row[2], parts) for row, parts, carrier_id, _ in batch])

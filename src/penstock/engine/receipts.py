@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from penstock.domain.outcome import Outgoing, Receipt, ReceiptStatus
-from penstock.store.copying import ReceiptRow
-from penstock.store.facts import UNDELIVERED_CODE, Found, Stray
+from penstock.store.facts import UNDELIVERED_CODE, Found, ReceiptRow, Stray
 
 #: Accepted messages remembered by each sender, in two generations of this many.
 GENERATION = 60_000

@@ -2,7 +2,7 @@
 The recorder of a sender: outcomes become facts.
 
 What has come since the last transaction goes into the next one, so that the batches grow with the
-load: submissions by COPY, the tallies they move, the claims they end, what goes back to the slices.
+load: submissions, the tallies they move, the claims they end, what goes back to the slices.
 A claim that is missing was taken over by a stop or a recovery: its messages are facts already (in
 doubt), and this sender has lost its lease.
 
@@ -22,12 +22,9 @@ from penstock.engine.outbox import Held, Outbox
 from penstock.engine.persistence import Settler, insist
 from penstock.engine.receipt_recorder import ReceiptRecorder
 from penstock.engine.receipts import Matched
-from penstock.engine.signals import Released, say
-from penstock.store import facts, halts, sweeps
-from penstock.store.copying import SubmissionRow
+from penstock.store import facts, sweeps
 from penstock.store.database import Database
-from penstock.store.facts import Tallies
-from penstock.store.rows import BEGINNING
+from penstock.store.facts import Outcomes, SubmissionRow
 
 #: From the beginning of a transaction to that of the next, in seconds at the least, while nobody waits: fuller batches
 #: cost less each.
@@ -102,7 +99,7 @@ class Recorder:
             batch = self._gather()
             self._writing = batch
             if batch.submissions or batch.ended:
-                await insist(partial(self._transact, batch))
+                await insist(partial(self._write, batch))
             self._writing = Batch()
             self._receipts.add(batch.receipts)
             self._settler.touch({held.dispatch_id for held in batch.ended})
@@ -125,31 +122,24 @@ class Recorder:
         batch.ended, self._outbox.ended = self._outbox.ended, []
         return batch
 
-    async def _transact(self, batch: Batch) -> None:
-        async with self._database.transaction(patience=math.inf) as connection:
-            back = [
-                (held.dispatch_id, first, end, held.zone) for held in batch.ended for first, end in held.unwritten()
-            ]
-            if back:
-                await facts.lock_dispatches(connection, {run[0] for run in back})
-            mine = {held.key for held in batch.held} | {held.key for held in batch.ended}
-            kept = await facts.lock_claims(connection, self._lease.sender_id, sorted(mine))
-            if len(kept) < len(mine):
-                # Some were taken over: what they held is in doubt, and recorded so.
-                self._lease.shut()
-                raise LeaseLost(self._lease.name)
-            tallies = Tallies()
-            if batch.submissions:
-                await facts.copy_submissions(connection, batch.submissions)
-                facts.count_submissions(tallies, batch.submissions)
-            if back:
-                await facts.give_back(connection, back, wake_at=BEGINNING)
-            ended = [held.key for held in batch.ended]
-            await facts.add_tallies(connection, self._lease.sender_id, tallies, ended=ended)
-            for dispatch_id in {held.dispatch_id for held in batch.ended if self._outbox.is_halted(held)}:
-                # Whoever halts it looks then; before the last claim it would only stand in our way.
-                if not self._outbox.holds(dispatch_id):
-                    await halts.notify(connection, say(Released(dispatch_id)))
+    async def _write(self, batch: Batch) -> None:
+        outcomes = Outcomes(
+            batch.submissions,
+            held=[held.key for held in batch.held.union(batch.ended)],
+            ended=[held.key for held in batch.ended],
+            back=[(held.dispatch_id, first, end, held.zone) for held in batch.ended for first, end in held.unwritten()],
+            # Whoever halts them looks then; before the last claim it would only stand in our way.
+            released=[
+                dispatch_id
+                for dispatch_id in {held.dispatch_id for held in batch.ended if self._outbox.is_halted(held)}
+                if not self._outbox.holds(dispatch_id)
+            ],
+        )
+        record = partial(facts.record_outcomes, sender_id=self._lease.sender_id, outcomes=outcomes)
+        if not await self._database.write(record, patience=math.inf):
+            # Claims were taken over: what they held is in doubt, and recorded so.
+            self._lease.shut()
+            raise LeaseLost(self._lease.name)
 
     async def tell_late(self) -> int:
         """Record how much this sender, which lost its lease, had written after a stop took effect."""

@@ -27,8 +27,8 @@ from penstock.engine.receipts import Delivery, ReceiptBook
 from penstock.engine.recorder import Recorder
 from penstock.engine.signals import WORK, Halted, hear
 from penstock.store import facts
-from penstock.store.copying import SubmissionRow
 from penstock.store.database import PLANNED_ONCE, Database
+from penstock.store.facts import SubmissionRow
 
 log = structlog.get_logger(__name__)
 

@@ -137,13 +137,7 @@ async def read(connection: Connection, runs: Sequence[Run]) -> list[Stored]:
     return found
 
 
-async def find_own_dispatches(connection: Connection, sender_id: int) -> list[int]:
-    """Return the dispatches of which a sender holds claims."""
-    rows = await connection.fetch(*SQL.find_own_dispatches(sender_id=sender_id))
-    return [row["dispatch_id"] for row in rows]
-
-
-async def lock_own(connection: Connection, sender_id: int) -> list[Run]:
-    """Lock all that a sender has claimed; their dispatches are locked by the caller."""
-    rows = await connection.fetch(*SQL.lock_own_claims(sender_id=sender_id))
+async def find_own(connection: Connection, sender_id: int) -> list[Run]:
+    """Return all that a sender has claimed."""
+    rows = await connection.fetch(*SQL.find_own_claims(sender_id=sender_id))
     return [Run(row["dispatch_id"], row["first_seq"], row["end_seq"], row["zone"]) for row in rows]

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 import structlog
@@ -53,6 +53,14 @@ def translated_errors() -> Iterator[None]:
         yield
     except UNREACHABLE as error:
         raise StoreUnavailable from error
+
+
+class Mark(NamedTuple):
+    """What a transaction leaves, so that it can be told whether it committed."""
+
+    owner: uuid.UUID
+    slot: int  #: a place of the owner that no other transaction uses meanwhile
+    number: int  #: larger than all that the owner used before
 
 
 class Database:
@@ -135,10 +143,9 @@ class Database:
         always means that it did not.  Where the caller looks for itself, *sure* is false: nobody is
         asked then, and StoreUnavailable leaves open whether it did.
         """
-        number = next(self._numbers)
         with translated_errors(), contextlib.ExitStack() as held:
             async with self._lend() as connection:
-                slot = held.enter_context(self._place())
+                mark = held.enter_context(self._mark())
                 await connection.execute("BEGIN")
                 try:
                     yield connection
@@ -148,7 +155,7 @@ class Database:
                     raise
                 try:
                     # One round trip for both.
-                    await connection.execute(f"EXECUTE mark('{self._owner}', {slot}, {number}); COMMIT;")
+                    await connection.execute(f"EXECUTE mark('{mark.owner}', {mark.slot}, {mark.number}); COMMIT;")
                 except UNREACHABLE as error:
                     broken = error
                 except BaseException:
@@ -158,26 +165,42 @@ class Database:
                 else:
                     return
             # Asked with the broken connection given back: others may be waiting for one to ask the same.
-            if not sure or not await self._did_commit(slot, number, patience):
+            if not sure or not await self._did_commit(mark, patience):
                 raise broken
 
+    async def write(self, statement: Callable[[Connection, Mark], Awaitable[bool]], *, patience: float = 10.0) -> bool:
+        """
+        Run one statement that is a transaction of its own, and return what it says: whether it wrote.
+
+        If it writes it leaves the mark.  So when the connection breaks before the answer has come, the
+        database is asked what became of it, as with `transaction`.
+        """
+        with translated_errors(), self._mark() as mark:
+            try:
+                async with self._lend() as connection:
+                    return await statement(connection, mark)
+            except UNREACHABLE as error:
+                broken = error
+            if not await self._did_commit(mark, patience):
+                raise broken
+            return True
+
     @contextlib.contextmanager
-    def _place(self) -> Iterator[int]:
+    def _mark(self) -> Iterator[Mark]:
         slot = self._slots.pop() if self._slots else next(self._slots_made)
         try:
-            yield slot
+            yield Mark(self._owner, slot, next(self._numbers))
         finally:
             self._slots.append(slot)
 
-    async def _did_commit(self, slot: int, number: int, patience: float) -> bool:
-        """Ask what became of a transaction whose commit was not answered."""
-        log.warning("commit_unanswered", number=number)
+    async def _did_commit(self, mark: Mark, patience: float) -> bool:
+        """Ask what became of a transaction whose commit was not answered; if it has not committed it never will."""
+        log.warning("commit_unanswered", number=mark.number)
         deadline = asyncio.get_running_loop().time() + patience
         while True:
             try:
                 async with self._lend() as connection:
-                    last = await connection.fetchval(*SQL.read_mark(owner=self._owner, slot=slot))
-                return bool(last == number)
+                    return bool(await connection.fetchval(*SQL.close_mark(**mark._asdict())))
             except UNREACHABLE:
                 if asyncio.get_running_loop().time() > deadline:
                     raise

@@ -5,22 +5,17 @@ Facts: submissions, receipts and the tallies that count them, in one transaction
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import asyncpg
-
-from penstock.domain.lifecycle import SubmissionOutcome
 from penstock.domain.outcome import ReceiptStatus
-from penstock.store.copying import ReceiptRow, SubmissionRow, copy_rows, pack_receipts, pack_submissions
-from penstock.store.database import Connection
+from penstock.store.database import Connection, Mark
 from penstock.store.statements import Statements
 
 SQL = Statements("fact")
 CLAIM = Statements("claim")
 
-ACCEPTED, REJECTED, IN_DOUBT = SubmissionOutcome
 #: Tally of facts that belong to no carrier.
 NO_CARRIER = 0
 #: The wire knows one code for a message that was not delivered.
@@ -29,110 +24,110 @@ UNDELIVERED_CODE = 7060
 _STRAYS = 5000
 
 
-class Submission(NamedTuple):
-    """A row of `submission`, in the order of its columns, and the parts that it stands for."""
-
-    dispatch_id: int
-    seq: int
-    outcome: int
-    carrier_id: int | None
-    code: int | None
-    submitted_at: dt.datetime
-    carrier_message_id: str | None
-    parts: int
-
-
-class ReceiptFact(NamedTuple):
-    """A row of `receipt`, in the order of its columns."""
-
-    dispatch_id: int
-    seq: int
-    status: int
-    code: int | None
-    carrier_code: int | None
-    done_at: dt.datetime
+#: A row of `submission` and the parts that it stands for: dispatch_id, seq, outcome, carrier_id, code, submitted_at,
+#: carrier_message_id, parts.  A plain tuple, for one is made for each message and it costs half.
+SubmissionRow = tuple[int, int, int, int | None, int | None, dt.datetime, str | None, int]
+#: A row of `receipt`: dispatch_id, seq, status, code, carrier_code, done_at.
+ReceiptRow = tuple[int, int, int, int | None, int | None, dt.datetime]
+#: How many facts add to a tally: by dispatch_id, carrier_id (NO_CARRIER: none), outcome or status, and parts.
+Tallied = Counter[tuple[int, int, int, int]]
+#: A claim: dispatch_id and first_seq.
+ClaimKey = tuple[int, int]
+#: Messages that go back: dispatch_id, first and end seq, and zone.
+BackRun = tuple[int, int, int, str]
 
 
 @dataclass(slots=True)
-class Count:
-    """What a transaction adds to one tally."""
+class Outcomes:
+    """What a sender records in one go."""
 
-    accepted: int = 0
-    accepted_parts: int = 0
-    refused: int = 0
-    refused_parts: int = 0
-    in_doubt: int = 0
-    in_doubt_parts: int = 0
-    delivered: int = 0
-    delivered_parts: int = 0
-    undelivered: int = 0
-    undelivered_parts: int = 0
-    unsent: int = 0
-    unsent_parts: int = 0
-    late: int = 0
+    submissions: Sequence[SubmissionRow] = ()
+    held: Sequence[ClaimKey] = ()  #: claims that must still be the sender's: all that this is about
+    ended: Sequence[ClaimKey] = ()  #: those of them that end
+    back: Sequence[BackRun] = ()  #: what was never written of those that end
+    released: Sequence[int] = ()  #: halted dispatches of which the sender then holds nothing
 
 
-@dataclass(slots=True)
-class Tallies:
-    """What a transaction adds to the tallies, by dispatch and carrier."""
+async def record_outcomes(connection: Connection, mark: Mark, *, sender_id: int, outcomes: Outcomes) -> bool:
+    """
+    Record *outcomes* in one statement that leaves *mark*; False if it wrote nothing: a claim had been taken over.
 
-    counts: dict[tuple[int, int], Count] = field(default_factory=dict)
-
-    def of(self, dispatch_id: int, carrier_id: int | None) -> Count:
-        """Return the count to add to."""
-        key = (dispatch_id, carrier_id or NO_CARRIER)
-        found = self.counts.get(key)
-        if found is None:
-            found = self.counts[key] = Count()
-        return found
-
-
-_COUNTERS = tuple(Count.__slots__)
-
-
-async def lock_claims(connection: Connection, sender_id: int, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Lock one's claims and return those that are still there; the others were taken over as in doubt."""
-    rows = await connection.fetch(
-        *CLAIM.lock_claims(
-            dispatch_ids=[key[0] for key in keys], first_seqs=[key[1] for key in keys], sender_id=sender_id
+    Raises UniqueViolationError if a message has its submission already, which is a bug.
+    """
+    dispatch_ids, seqs, _, _, _, _, names, _ = _columns(outcomes.submissions, 8)
+    kinds, (values, carrier_ids, codes, submitted_ats) = _kinds([row[2:6] for row in outcomes.submissions])
+    back = _columns(outcomes.back, 4)
+    held, ended = _columns(sorted(outcomes.held), 2), _columns(outcomes.ended, 2)
+    keys, sums = _sum_up(Counter(map(_TALLIED, outcomes.submissions)))
+    return bool(
+        await connection.fetchval(
+            *SQL.record_outcomes(
+                sender_id=sender_id,
+                dispatch_ids=dispatch_ids, seqs=seqs, kinds=kinds, carrier_message_ids=names,
+                outcomes=values, carrier_ids=carrier_ids, codes=codes, submitted_ats=submitted_ats,
+                held_dispatch_ids=held[0], held_first_seqs=held[1],
+                ended_dispatch_ids=ended[0], ended_first_seqs=ended[1],
+                back_dispatch_ids=back[0], back_first_seqs=back[1], back_end_seqs=back[2], back_zones=back[3],
+                tally_dispatch_ids=keys[0], tally_carrier_ids=keys[1],
+                accepted=sums[0], accepted_parts=sums[1], refused=sums[2], refused_parts=sums[3],
+                in_doubt=sums[4], in_doubt_parts=sums[5],
+                **mark._asdict(),
+                released=outcomes.released,
+            )
         )
-    )
-    return {(row[0], row[1]) for row in rows}
+    )  # fmt: skip
+
+
+#: dispatch_id, carrier_id, outcome and parts of a submission.
+_TALLIED = itemgetter(0, 3, 2, 7)
+
+
+async def record_receipts(connection: Connection, sender_id: int, rows: Sequence[ReceiptRow], tallied: Tallied) -> None:
+    """
+    Write receipts that are believed new, and count *tallied*; *sender_id* 0 for what no sender has to do with.
+
+    Raises UniqueViolationError if one is not new, and CheckViolationError if its partition has been dropped.
+    """
+    dispatch_ids, seqs, *_ = _columns(rows, 6)
+    kinds, (statuses, codes, carrier_codes, done_ats) = _kinds([row[2:] for row in rows])
+    keys, sums = _sum_up(tallied)
+    await connection.execute(
+        *SQL.record_receipts(
+            sender_id=sender_id,
+            dispatch_ids=dispatch_ids, seqs=seqs, kinds=kinds,
+            statuses=statuses, codes=codes, carrier_codes=carrier_codes, done_ats=done_ats,
+            tally_dispatch_ids=keys[0], tally_carrier_ids=keys[1],
+            delivered=sums[0], delivered_parts=sums[1], undelivered=sums[2], undelivered_parts=sums[3],
+            unsent=sums[4], unsent_parts=sums[5],
+        )
+    )  # fmt: skip
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Sequence[Sequence[Any]]:
+    """Return rows as columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _kinds(values: Sequence[tuple[Any, ...]]) -> tuple[list[int], Sequence[Sequence[Any]]]:
+    """Return where (from 1) the values of each row stand in columns that hold each combination of them once."""
+    places: dict[tuple[Any, ...], int] = {}
+    kinds = [places.setdefault(value, len(places) + 1) for value in values]
+    return kinds, _columns(list(places), 4)
+
+
+def _sum_up(tallied: Tallied) -> tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]:
+    """Return columns: dispatch_id and carrier_id; and messages and parts of outcome or status 1, of 2 and of 3."""
+    sums: dict[tuple[int, int], list[int]] = {}
+    for (dispatch_id, carrier_id, what, parts), times in tallied.items():
+        each = sums.setdefault((dispatch_id, carrier_id or NO_CARRIER), [0] * 6)
+        each[2 * what - 2] += times
+        each[2 * what - 1] += times * parts
+    return _columns(list(sums), 2), _columns(list(map(tuple, sums.values())), 6)
 
 
 async def lock_dispatches(connection: Connection, dispatch_ids: Iterable[int]) -> None:
     """Lock dispatches to which something is about to come back."""
     await connection.execute(*CLAIM.lock_dispatches(dispatch_ids=sorted(dispatch_ids)))
-
-
-async def release_claims(connection: Connection, ended: Sequence[tuple[int, int]]) -> None:
-    """End claims by their keys."""
-    await connection.execute(
-        *CLAIM.release_claims(dispatch_ids=[key[0] for key in ended], first_seqs=[key[1] for key in ended])
-    )
-
-
-async def give_back(connection: Connection, runs: Sequence[tuple[int, int, int, str]], *, wake_at: dt.datetime) -> None:
-    """Return runs (dispatch id, first, end, zone) to the slices of dispatches that the caller has locked."""
-    await connection.execute(
-        *CLAIM.give_back(
-            dispatch_ids=[run[0] for run in runs],
-            first_seqs=[run[1] for run in runs],
-            end_seqs=[run[2] for run in runs],
-            zones=[run[3] for run in runs],
-        )
-    )
-    await connection.execute(*CLAIM.wake_dispatches(wake_at=wake_at, dispatch_ids=sorted({run[0] for run in runs})))
-
-
-async def copy_submissions(connection: Connection, rows: Sequence[SubmissionRow]) -> None:
-    """Write submissions; raises UniqueViolationError if one is there already, which is a bug."""
-    await copy_rows(connection, "submission", Submission._fields[:-1], pack_submissions(rows))
-
-
-async def copy_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-    """Write receipts that are believed new; raises UniqueViolationError if one is not."""
-    await copy_rows(connection, "receipt", ReceiptFact._fields, pack_receipts(rows))
 
 
 async def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[tuple[int, int]]:
@@ -148,55 +143,6 @@ async def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) ->
         )
     )
     return {(row[0], row[1]) for row in written}
-
-
-async def add_tallies(
-    connection: Connection, sender_id: int, tallies: Tallies, *, ended: Sequence[tuple[int, int]] = ()
-) -> None:
-    """Move the counters, and end claims by their keys."""
-    if not (tallies.counts or ended):
-        return
-    keys = list(tallies.counts)
-    columns = {name: [getattr(count, name) for count in tallies.counts.values()] for name in _COUNTERS}
-    await connection.execute(
-        *SQL.add_tallies(
-            sender_id=sender_id,
-            dispatch_ids=[key[0] for key in keys],
-            carrier_ids=[key[1] for key in keys],
-            ended_dispatch_ids=[key[0] for key in ended],
-            ended_first_seqs=[key[1] for key in ended],
-            **columns,
-        )
-    )
-
-
-def count_submissions(tallies: Tallies, rows: Iterable[SubmissionRow]) -> None:
-    """Count what came of handing messages over."""
-    for (dispatch_id, outcome, carrier_id, parts), times in Counter(map(_TALLIED, rows)).items():
-        count = tallies.of(dispatch_id, carrier_id)
-        if outcome == ACCEPTED:
-            count.accepted += times
-            count.accepted_parts += times * parts
-        elif outcome == REJECTED:
-            count.refused += times
-            count.refused_parts += times * parts
-        else:
-            count.in_doubt += times
-            count.in_doubt_parts += times * parts
-
-
-#: dispatch_id, outcome, carrier_id and parts of a submission.
-_TALLIED = itemgetter(0, 2, 3, 7)
-
-
-def count_receipts(count: Count, status: int, parts: int, times: int = 1) -> None:
-    """Count receipts from a carrier for messages of so many parts each."""
-    if status == ReceiptStatus.DELIVERED:
-        count.delivered += times
-        count.delivered_parts += times * parts
-    else:
-        count.undelivered += times
-        count.undelivered_parts += times * parts
 
 
 class Found(NamedTuple):
@@ -251,17 +197,16 @@ async def match_strays(connection: Connection, after: int, last: int) -> set[int
     rows = await connection.fetch(*SQL.take_strays(after=after, last=last))
     if not rows:
         return set()
-    facts: dict[tuple[int, int], tuple[asyncpg.Record, ReceiptFact]] = {}
-    for row in rows:
-        code = None if row["status"] == ReceiptStatus.DELIVERED else UNDELIVERED_CODE
-        fact = ReceiptFact(row["dispatch_id"], row["seq"], row["status"], code, row["carrier_code"], row["done_at"])
-        facts.setdefault((fact.dispatch_id, fact.seq), (row, fact))
-    new = await insert_receipts(connection, [fact for _, fact in facts.values()])
-    tallies = Tallies()
-    for key in new:
-        row, fact = facts[key]
-        count_receipts(tallies.of(fact.dispatch_id, row["carrier_id"]), fact.status, row["parts"])
-    await add_tallies(connection, 0, tallies)
+    facts: dict[tuple[int, int], tuple[ReceiptRow, int, int]] = {}
+    for dispatch_id, seq, parts, carrier_id, status, carrier_code, done_at in rows:
+        code = None if status == ReceiptStatus.DELIVERED else UNDELIVERED_CODE
+        facts.setdefault(
+            (dispatch_id, seq), ((dispatch_id, seq, status, code, carrier_code, done_at), carrier_id, parts)
+        )
+    new = await insert_receipts(connection, [row for row, _, _ in facts.values()])
+    found = [facts[key] for key in new]
+    tallied = Counter((row[0], carrier_id, row[2], parts) for row, carrier_id, parts in found)
+    await record_receipts(connection, 0, (), tallied)
     return {key[0] for key in new}
 
 

@@ -85,42 +85,10 @@ FROM message
 WHERE dispatch_id = :dispatch_id AND seq >= :first_seq AND seq < :end_seq
 ORDER BY seq;
 
--- name: lock_claims
--- Lock claims of a living sender, in the one order that all lockers use; what is missing was taken over.
-SELECT claim.dispatch_id, claim.first_seq
-FROM unnest(:dispatch_ids::bigint[], :first_seqs::integer[]) AS mine (dispatch_id, first_seq)
-JOIN claim ON claim.dispatch_id = mine.dispatch_id AND claim.first_seq = mine.first_seq
-WHERE claim.sender_id = :sender_id
-ORDER BY claim.dispatch_id, claim.first_seq
-FOR UPDATE OF claim;
-
--- name: release_claims
--- End claims whose messages all have an outcome or went back.
-DELETE FROM claim
-USING unnest(:dispatch_ids::bigint[], :first_seqs::integer[]) AS mine (dispatch_id, first_seq)
-WHERE claim.dispatch_id = mine.dispatch_id AND claim.first_seq = mine.first_seq;
-
 -- name: lock_dispatches
 -- Lock dispatches in the one order that all lockers use.
 SELECT id, status FROM dispatch WHERE id = ANY(:dispatch_ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
--- name: give_back
--- Return runs that were claimed and never written.
-INSERT INTO slice (dispatch_id, next_seq, end_seq, zone)
-SELECT dispatch_id, first_seq, end_seq, zone
-FROM unnest(:dispatch_ids::bigint[], :first_seqs::integer[], :end_seqs::integer[], :zones::text[])
-    AS run (dispatch_id, first_seq, end_seq, zone);
-
--- name: wake_dispatches
--- Let claims look again where something came back.
-UPDATE dispatch SET wake_at = :wake_at
-WHERE id = ANY(:dispatch_ids::bigint[]) AND wake_at > :wake_at;
-
--- name: lock_own_claims
--- Lock all that a sender has claimed, in the one order that all lockers use.
-SELECT dispatch_id, first_seq, end_seq, zone FROM claim
-WHERE sender_id = :sender_id ORDER BY dispatch_id, first_seq FOR UPDATE;
-
--- name: find_own_dispatches
--- Find the dispatches of which a sender holds claims.
-SELECT DISTINCT dispatch_id FROM claim WHERE sender_id = :sender_id ORDER BY dispatch_id;
+-- name: find_own_claims
+-- Find all that a sender has claimed.  Uses claim_sender.
+SELECT dispatch_id, first_seq, end_seq, zone FROM claim WHERE sender_id = :sender_id;

@@ -8,11 +8,14 @@ INSERT INTO commit_mark AS mark (owner, slot, number)
 SELECT $1, $2, $3 WHERE pg_current_xact_id_if_assigned() IS NOT NULL
 ON CONFLICT (owner, slot) DO UPDATE SET number = EXCLUDED.number, noted_at = clock_timestamp();
 
--- name: read_mark
--- Read the number of the last transaction that has committed here; waits for one that is just committing.
-INSERT INTO commit_mark AS mark (owner, slot, number) VALUES (:owner, :slot, 0)
-ON CONFLICT (owner, slot) DO UPDATE SET number = mark.number
-RETURNING number;
+-- name: close_mark
+-- Tell whether *number* was the last transaction that committed here, waiting for one that is just committing.  If it
+-- was not it never will: should its session, cut off, still be at work, it fails when it comes to its mark.
+INSERT INTO commit_mark AS mark (owner, slot, number, closed) VALUES (:owner, :slot, 0, :number)
+ON CONFLICT (owner, slot) DO UPDATE SET
+    number = CASE WHEN mark.number = :number THEN mark.number ELSE 0 END,
+    closed = CASE WHEN mark.number = :number THEN mark.closed ELSE :number END
+RETURNING number <> 0;
 
 -- name: drop_marks
 -- Forget the marks of processes that are gone.

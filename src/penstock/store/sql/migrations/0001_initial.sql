@@ -283,8 +283,11 @@ CREATE TABLE commit_mark (
     owner uuid NOT NULL,
     slot smallint NOT NULL,
     number bigint NOT NULL,
+    -- Up to this number nothing may commit here any more: whoever asked was told that it had not.
+    closed bigint NOT NULL DEFAULT 0,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (owner, slot)
+    PRIMARY KEY (owner, slot),
+    CHECK (number = 0 OR number > closed)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.5);
 
 -- Rounds of the sweeper: whoever moves next_at on does the round.

@@ -1,13 +1,15 @@
-"""Rows that are packed by us say to PostgreSQL what they said here."""
+"""Facts are stored as they were given."""
 
 import datetime as dt
+import uuid
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.store import facts
-from penstock.store.database import Database
+from penstock.store.database import Database, Mark
 
 INSTANTS = st.integers(-(2**50), 2**51).map(
     lambda micros: dt.datetime(2000, 1, 1, tzinfo=dt.UTC) + micros * _MICROSECOND
@@ -35,7 +37,8 @@ async def test_submissions_arrive_as_they_are(found, database: Database) -> None
         dispatch_id = await connection.fetchval("SELECT nextval('dispatch_id')")
         rows = [(dispatch_id, seq, *values, 1) for seq, values in enumerate(found, 1)]
         await connection.execute("TRUNCATE submission")
-        await facts.copy_submissions(connection, rows)
+        mark = Mark(uuid.uuid4(), 0, 1)
+        await facts.record_outcomes(connection, mark, sender_id=1, outcomes=facts.Outcomes(rows))
         stored = await connection.fetch("SELECT * FROM submission ORDER BY seq")
 
     assert [tuple(row) for row in stored] == [row[:-1] for row in rows]
@@ -49,7 +52,7 @@ async def test_receipts_arrive_as_they_are(found, database: Database) -> None:
         dispatch_id = await connection.fetchval("SELECT nextval('dispatch_id')")
         rows = [(dispatch_id, seq, *values) for seq, values in enumerate(found, 1)]
         await connection.execute("TRUNCATE receipt")
-        await facts.copy_receipts(connection, rows)
+        await facts.record_receipts(connection, 1, rows, Counter())
         stored = await connection.fetch("SELECT * FROM receipt ORDER BY seq")
 
     assert [tuple(row) for row in stored] == rows
