@@ -7,7 +7,6 @@ after the stop was answered, if one came twice, or if the receipt is not what th
 """
 
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
@@ -27,27 +26,15 @@ from penstock.cli.upload import upload
 from penstock.cli.watch import line, looks, panel
 from penstock.http.shapes import ReceiptAnswer
 from penstock.prove.programs import DidNotEnd, DidNotStart, running, until_terminated
+from penstock.prove.serving import serving
 
 _CONTACTS = 100_000
 _SEED = 20_260_301
 _AFTER = 3.0  #: seconds to go on listening after the stop
 _LOOK = 0.1  #: seconds between looks at the progress
 _INTERRUPTED = 130  #: what shells give a program that ended by Ctrl-C
-_CONFIG = """\
-senders = 2
-
-[[carrier]]
-name = "demo"
-type = "smpp"
-host = "{host}"
-port = {port}
-system_id = "penstock"
-password = "secret"
-bind = "transceiver"
-window = 100
-connections = 2
-channels = ["SMS"]
-"""
+_SENDERS = 2
+_CARRIER = {"name": "demo", "connections": 2, "window": 100}
 
 
 async def demo(home: Path) -> bool:
@@ -55,15 +42,12 @@ async def demo(home: Path) -> bool:
     wire = home / "wire.jsonl"
     say("Starting a carrier simulator and the server …", "Запускаем симулятор оператора и сервер …")
     smsc = ("smsc", "--host", "127.0.0.1", "--port", "0", "--log", str(wire), "--latency", "10", "--dlr", "1")
-    async with running(*smsc, said=home / "smsc.log") as carrier:
-        host, _, port = carrier.ready.rpartition(":")
-        config = home / "penstock.toml"
-        config.write_text(_CONFIG.format(host=host, port=port))
-        serve = ("serve", "--config", str(config), "--data", str(home / "data"), "--port", "0")
-        async with running(*serve, said=home / "serve.log") as server:
-            key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
-            async with Client(server.ready, key) as client:
-                receipt, stopped_at = await _send_and_stop(client, home / "contacts.csv")
+    async with (
+        running(*smsc, said=home / "smsc.log") as carrier,
+        serving(home, carrier.ready, _CARRIER, senders=_SENDERS) as (server, _, key),
+        Client(server.ready, key) as client,
+    ):
+        receipt, stopped_at = await _send_and_stop(client, home / "contacts.csv")
     return _compare(receipt, read_wire_log(wire, stopped_at))
 
 

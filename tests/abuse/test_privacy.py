@@ -94,4 +94,9 @@ async def test_logs_and_metrics_hold_nothing_personal(tmp_path: Path) -> None:
 
 def _logs(folder: Path) -> list[Path]:
     """Return every file that something was logged to, PostgreSQL's own among them."""
-    return [*folder.glob("*.err"), *(folder / "data").rglob("*.log"), *(folder / "data").rglob("log/*")]
+    return [
+        folder / "smsc.log",
+        folder / "serve.log",
+        *(folder / "data").rglob("*.log"),
+        *(folder / "data").rglob("log/*"),
+    ]

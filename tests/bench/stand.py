@@ -4,29 +4,13 @@ A server and a carrier that is ours, running for a measurement.
 
 import contextlib
 import itertools
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
 from penstock.prove.programs import running
+from penstock.prove.serving import serving
 from penstock.store.postmaster import address, read_running
-
-_CONFIG = """\
-senders = {senders}
-
-[[carrier]]
-name = "bench"
-type = "smpp"
-host = "{host}"
-port = {port}
-system_id = "penstock"
-password = "secret"
-bind = "transceiver"
-window = {window}
-connections = {connections}
-channels = ["SMS"]
-"""
 
 
 class Shape(NamedTuple):
@@ -59,14 +43,10 @@ async def stand(home: Path, shape: Shape, *, latency: int, logged: bool) -> Asyn
     log = home / "wire.jsonl"
     smsc = ["smsc", "--port", "0", "--latency", str(latency), "--dlr", "1", *(["--log", str(log)] if logged else [])]
     async with running(*smsc, said=home / "smsc.log") as carrier:
-        host, _, port = carrier.ready.rpartition(":")
-        config = home / "penstock.toml"
-        config.write_text(_CONFIG.format(host=host, port=port, **shape._asdict()))
-        serve = ["serve", "--config", str(config), "--data", str(home / "data"), "--port", "0"]
-        async with running(*serve, said=home / "serve.log") as server:
-            key = json.loads((home / "data" / "keys.json").read_text())["TOKEN_1"]
+        settings = {"name": "bench", "window": shape.window, "connections": shape.connections}
+        async with serving(home, carrier.ready, settings, senders=shape.senders) as (server, data, key):
             starts = itertools.count(79_000_000_000, 1_000_000)
-            running_postgres = read_running(home / "data" / "postgres")
+            running_postgres = read_running(data / "postgres")
             if running_postgres is None:
                 raise RuntimeError("the server runs, and its PostgreSQL does not")
             dsn = address(running_postgres.socket_folder)

@@ -8,7 +8,6 @@ to each API from beside it, over loopback.
 import asyncio
 import contextlib
 import datetime as dt
-import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +18,7 @@ import aiohttp
 import asyncpg
 
 from penstock.prove.processes import Process, descendants
+from penstock.prove.serving import configuration, read_key
 from penstock.prove.wirelog import Submit
 from penstock.store.embedded import EmbeddedPostgres
 from tests.harness.client import Client
@@ -154,16 +154,14 @@ async def running_hosts(
             serve(first, *listening),
         )  # fmt: skip
         for host in sender_hosts:
-            (folder / f"{host}.toml").write_text(
-                f'claim_limit = {claim_limit}\n[[carrier]]\nname = "main"\nhost = "{network.address(CARRIER)}"\n'
-                f'port = {SMPP_PORT}\nsystem_id = "{host}"\nwindow = {window}\nresponse_timeout = 3.0\n',
-                encoding="utf-8",
-            )
+            carrier = {"name": "main", "system_id": host, "window": window, "response_timeout": 3.0}
+            settings = configuration(f"{network.address(CARRIER)}:{SMPP_PORT}", carrier, claim_limit=claim_limit)
+            (folder / f"{host}.toml").write_text(settings, encoding="utf-8")
         await asyncio.gather(
             *(serve(host, *listening) for host in others),
             *(serve(host, "--role", "sender", "--config", str(folder / f"{host}.toml")) for host in sender_hosts),
         )
-        key = json.loads((folder / first / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
+        key = read_key(folder / first)
         for host in api_hosts:
             connector = aiohttp.TCPConnector(socket_factory=partial(_socket, network.namespace(host)))
             hosts.clients[host] = Client(f"http://127.0.0.1:{HTTP_PORT}", key, connector)

@@ -3,14 +3,14 @@ The installed program as processes: `penstock serve` and, as the carrier, `penst
 """
 
 import contextlib
-import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from penstock.prove.parts import Parts
 from penstock.prove.processes import Process
-from penstock.prove.programs import Program
+from penstock.prove.programs import Program, running
+from penstock.prove.serving import Served, serving
 from tests.harness.client import Client
 from tests.harness.waiting import until, until_true
 from tests.harness.wirelog import WireLog
@@ -30,11 +30,10 @@ class Smsc:
 class Serve:
     """A whole Penstock on one machine."""
 
-    def __init__(self, program: Program, client: Client, data: Path) -> None:
-        self.program = program
-        self.client = client
-        self.data = data
-        self._parts = Parts(program, data)
+    def __init__(self, served: Served) -> None:
+        self.program, self.data, key = served
+        self.client = Client(self.program.ready, key)
+        self._parts = Parts(self.program, self.data)
 
     def senders(self) -> list[Process]:
         """Return the living sender processes."""
@@ -73,13 +72,9 @@ class Serve:
 async def running_smsc(folder: Path, *options: str) -> AsyncIterator[Smsc]:
     """Run a carrier."""
     log = folder / "wire.log"
-    program = await Program.launch(
-        "smsc", "--port", "0", "--log", str(log), "--seed", "1", *options, said=folder / "smsc.err"
-    )
-    try:
+    smsc = ("smsc", "--port", "0", "--log", str(log), "--seed", "1", *options)
+    async with running(*smsc, said=folder / "smsc.log") as program:
         yield Smsc(program, WireLog(log))
-    finally:
-        await program.end()
 
 
 @contextlib.asynccontextmanager
@@ -87,23 +82,12 @@ async def running_serve(
     folder: Path, port: int, *, senders: int = 2, connections: int = 2, window: int = 100, claim_limit: int = 1000
 ) -> AsyncIterator[Serve]:
     """Run a Penstock whose carrier listens on *port*; the same *folder* again goes on where the last one ended."""
-    config = folder / "penstock.toml"
-    config.write_text(
-        f'senders = {senders}\nclaim_limit = {claim_limit}\n[[carrier]]\nname = "main"\ntype = "smpp"\n'
-        f'host = "127.0.0.1"\nport = {port}\nsystem_id = "penstock"\npassword = "secret"\n'
-        f"window = {window}\nconnections = {connections}\nresponse_timeout = 3.0\n",
-        encoding="utf-8",
-    )
-    data = folder / "data"
-    program = await Program.launch(
-        "serve", "--config", str(config), "--data", str(data), "--port", "0", said=folder / "serve.err"
-    )
-    key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
-    serve = Serve(program, Client(program.ready, key), data)
-    try:
-        await serve.wait_for_links(senders * connections)
-        yield serve
-    finally:
-        await serve.client.close()
-        if program.is_running:
-            await program.end()
+    carrier = {"name": "main", "window": window, "connections": connections, "response_timeout": 3.0}
+    address = f"127.0.0.1:{port}"
+    async with serving(folder, address, carrier, senders=senders, claim_limit=claim_limit) as served:
+        serve = Serve(served)
+        try:
+            await serve.wait_for_links(senders * connections)
+            yield serve
+        finally:
+            await serve.client.close()

@@ -4,7 +4,6 @@ A carrier and a server as processes, with the doors through which a proof does h
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from penstock.app import GATE_OFF
 from penstock.prove.calls import Server
 from penstock.prove.parts import Parts
 from penstock.prove.programs import Program, running
+from penstock.prove.serving import Served, serving
 from penstock.prove.wirelog import WireLog
 
 #: Seconds that a sender waits for an answer: a stop waits for lost ones as long.
@@ -24,21 +24,6 @@ WINDOW = 100
 LATENCY = (0.0, 0.02)
 _API_WORKERS = 2
 _ANSWER_SECONDS = 10.0
-_CONFIG = """\
-senders = {senders}
-api_workers = {api_workers}
-claim_limit = {claim_limit}
-
-[[carrier]]
-name = "prove"
-host = "{host}"
-port = {port}
-system_id = "penstock"
-password = "secret"
-window = {window}
-connections = {connections}
-response_timeout = {response_timeout}
-"""
 
 
 class Shape(NamedTuple):
@@ -61,15 +46,14 @@ class CarrierDisobeyed(StageFailed):
 class Stage:
     """A running server on a running carrier."""
 
-    def __init__(self, carrier: Program, server: Program, data: Path, wire: WireLog, shape: Shape) -> None:
+    def __init__(self, carrier: Program, served: Served, wire: WireLog, shape: Shape) -> None:
         self.wire = wire
         self.shape = shape
-        self.parts = Parts(server, data)
+        self.parts = Parts(served.program, served.data)
         self._carrier = carrier
         self._telling = asyncio.Lock()
         self._latencies: list[tuple[float, float]] = []
-        key = json.loads((data / "keys.json").read_text(encoding="utf-8"))["TOKEN_1"]
-        self.server = Server(server.ready, key)
+        self.server = Server(served.program.ready, served.key)
 
     @property
     def api_workers(self) -> int:
@@ -107,17 +91,15 @@ async def staged(home: Path, shape: Shape, seed: int) -> AsyncIterator[Stage]:
     latency = "-".join(f"{seconds * 1000:g}" for seconds in LATENCY)
     smsc = ("smsc", "--port", "0", "--log", str(wire), "--latency", latency, "--seed", str(seed), "--commands")
     async with running(*smsc, said=home / "smsc.log") as carrier:
-        host, _, port = carrier.ready.rpartition(":")
-        config = home / "penstock.toml"
-        config.write_text(
-            _CONFIG.format(
-                senders=shape.senders, api_workers=_API_WORKERS, claim_limit=shape.claim_limit, host=host, port=port,
-                window=WINDOW, connections=shape.connections, response_timeout=RESPONSE_TIMEOUT,
-            ),
-            encoding="utf-8",
-        )  # fmt: skip
-        data = home / "data"
-        serve = ("serve", "--config", str(config), "--data", str(data), "--port", "0")
+        settings = {
+            "name": "prove",
+            "window": WINDOW,
+            "connections": shape.connections,
+            "response_timeout": RESPONSE_TIMEOUT,
+        }
         environment = {GATE_OFF: "1"} if shape.gate_off else {}
-        async with running(*serve, said=home / "serve.log", environment=environment) as server:
-            yield Stage(carrier, server, data, WireLog(wire), shape)
+        async with serving(
+            home, carrier.ready, settings, environment=environment,
+            senders=shape.senders, api_workers=_API_WORKERS, claim_limit=shape.claim_limit,
+        ) as served:  # fmt: skip
+            yield Stage(carrier, served, WireLog(wire), shape)

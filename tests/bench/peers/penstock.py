@@ -4,7 +4,6 @@ Penstock: a dispatch that is filled and started, or one message a request.
 
 import contextlib
 import functools
-import json
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,8 @@ import aiohttp
 import msgspec
 
 from penstock.prove.processes import Process, descendants
-from penstock.prove.programs import Program, running
+from penstock.prove.programs import Program
+from penstock.prove.serving import serving
 from tests.bench.peers.load import Load, Request, post
 from tests.bench.peers.peer import SENDER, Line, Offered, Way, text_to
 from tests.bench.wire import Connection
@@ -25,17 +25,6 @@ _POSTERS = 64  #: connections that post single messages
 _FILL = 1000  #: messages of a request, as many as the API takes
 _IN_DOUBT = 7064  #: the error code of a message that may or may not have left
 _TEMPLATE = "Hello {name}, code {code}"
-
-_CONFIG = """\
-[[carrier]]
-name = "peers"
-host = "{host}"
-port = {port}
-system_id = "bench"
-password = "secret"
-window = {window}
-connections = {connections}
-"""
 
 
 class _Penstock:
@@ -171,11 +160,8 @@ def _singles(numbers: range) -> Iterator[tuple[bytes, range]]:
 
 @contextlib.asynccontextmanager
 async def _open(kind: type[_Penstock], folder: Path, line: Line) -> AsyncIterator[_Penstock]:
-    config = folder / "penstock.toml"
-    config.write_text(_CONFIG.format(**line._asdict()))
-    serve = ["serve", "--config", str(config), "--data", str(folder / "data"), "--port", "0"]
-    async with running(*serve, said=folder / "serve.log") as server:
-        key = json.loads((folder / "data" / "keys.json").read_text())["TOKEN_1"]
+    settings = {"name": "peers", "window": line.window, "connections": line.connections}
+    async with serving(folder, f"{line.host}:{line.port}", settings) as (server, _, key):
         penstock = kind(server, key, line.connections)
         await penstock.until_bound()
         yield penstock
