@@ -9,7 +9,7 @@ record, and it is kept in the database until that has happened.
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from penstock.domain.outcome import Outgoing, Receipt, ReceiptStatus
@@ -69,20 +69,14 @@ class ReceiptBook:
 
     def accepted(self, named: list[tuple[str, Outgoing]]) -> list[Matched]:
         """Remember accepted messages by the ids their carrier gave them; returns receipts that came first."""
-        matched = []
-        if self._early:
-            early = self._early
-            matched = [
-                self._match(waiting.receipt, message.dispatch_id, message.seq, message.parts, waiting)
-                for key, message in named
-                if (waiting := early.pop(key, None)) is not None
-            ]
-            if matched:
-                known = {matched_row[:2] for matched_row, *_ in matched}
-                named = [pair for pair in named if pair[1][:2] not in known]
+        known = [(key, (message[0], message[1], message[6])) for key, message in named]
+        matched = self._match(known) if self._early else []
+        if matched:
+            done = {row[:2] for row, *_ in matched}
+            known = [pair for pair in known if pair[1][:2] not in done]
         if len(self._recent) >= GENERATION:
             self._older, self._recent = self._recent, {}
-        self._recent.update([(key, (message[0], message[1], message[6])) for key, message in named])
+        self._recent.update(known)
         return matched
 
     def receive(
@@ -124,12 +118,7 @@ class ReceiptBook:
 
     def find(self, found: Mapping[str, Found]) -> list[Matched]:
         """Match waiting receipts to the messages that the database found."""
-        matched = []
-        for key, message in found.items():
-            waiting = self._early.pop(key, None)
-            if waiting is not None:
-                matched.append(self._match(waiting.receipt, *message, waiting))
-        return matched
+        return self._match(found.items())
 
     def take_strays(self, seen_before: float) -> list[Unmatched]:
         """Remove and return receipts that have waited for their message since before *seen_before*."""
@@ -150,10 +139,15 @@ class ReceiptBook:
         self._early[receipt.carrier_message_id] = waiting
         self._unasked.append((now, receipt.carrier_message_id))
 
-    def _match(self, receipt: Receipt, dispatch_id: int, seq: int, parts: int, waiting: Unmatched) -> Matched:
-        code = None if receipt.status is ReceiptStatus.DELIVERED else UNDELIVERED_CODE
-        row = (dispatch_id, seq, receipt.status, code, receipt.code, waiting.done_at)
-        return row, parts, self.carrier_id, waiting.delivery
+    def _match(self, known: Iterable[tuple[str, _Known]]) -> list[Matched]:
+        """Match receipts that wait to their messages, which are *known* now: they are received once more."""
+        matched: list[Matched] = []
+        for key, message in known:
+            waiting = self._early.pop(key, None)
+            if waiting is not None:
+                self._recent[key] = message
+                matched += self.receive([waiting.receipt], waiting.delivery, waiting.seen_at, waiting.done_at)
+        return matched
 
 
 def stray_of(waiting: Unmatched) -> Stray:
