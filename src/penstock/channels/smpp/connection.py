@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from penstock.channels.port import Gate
-from penstock.channels.smpp.pdu import Bind
+from penstock.channels.smpp.pdu import HEADER, Bind
 from penstock.channels.smpp.session import Received, Session
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import Command, Status
@@ -122,6 +122,11 @@ class Connection:
         """Write answers, which no gate holds back; after the end it does nothing."""
         if data and self._wire is not None:
             self._wire.write(data)
+
+    def acknowledge(self, numbers: Sequence[int]) -> None:
+        """Answer deliver_sm in one write; after the end the carrier sends them again."""
+        pack = HEADER.pack
+        self.write(b"".join([pack(17, Command.DELIVER_SM_RESP, 0, number) + b"\0" for number in numbers]))
 
     def call(self, function: Callable[..., None], *args: object) -> None:
         """Call *function* so that what it raises ends the connection."""

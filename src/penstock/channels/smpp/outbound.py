@@ -5,6 +5,9 @@ All that one sender name or one text has in common is encoded once: an advert to
 numbers costs its digits and its sequence_number.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import cast
+
 from penstock.channels.smpp import pdu, texts
 from penstock.channels.smpp.settings import SmppSettings
 from penstock.channels.smpp.spec import SLOW_DOWN, Npi, Ton
@@ -17,6 +20,8 @@ _KEPT_HEADS = 1_000
 _SHORT = 160
 #: source_addr has at most 20 octets and a terminator (5.2.8).
 _LONGEST_SOURCE = 20
+
+Outcomes = list[tuple[Outgoing, Outcome]]
 
 
 class Writer:
@@ -44,6 +49,34 @@ class Writer:
             self._tails = self._encode(text, ttl)
             self._text, self._ttl = text, ttl
         return [b"%b%d%b" % (head, destination, tail) for tail in self._tails]
+
+    def take(
+        self, messages: Sequence[Outgoing], room: int, now: float, *, is_alone: bool
+    ) -> tuple[list[bytes], list[object], int]:
+        """
+        Encode messages from the front until *room* submit_sm are full.
+
+        Returns the bodies, for each of them the message, or the long message and which part of it,
+        and how many messages were taken.  A long text that never finds as much room goes first and
+        *is_alone*, with nothing outstanding.
+        """
+        bodies: list[bytes] = []
+        entries: list[object] = []
+        taken = 0
+        for message in messages:
+            encoded = self.bodies(message)
+            if len(bodies) + len(encoded) > room and (bodies or not is_alone):
+                break
+            if len(encoded) == 1:
+                entries.append(message)
+            else:
+                whole = LongMessage(message, encoded, now)
+                entries += ((whole, part) for part in range(len(encoded)))
+            bodies += encoded
+            taken += 1
+            if len(bodies) >= room:
+                break
+        return bodies, entries, taken
 
     def _middle(self, ttl: int | None) -> bytes:
         """Return what comes between the destination and sm_length for texts of one part in plain letters."""
@@ -174,3 +207,17 @@ class LongMessage:
             return Accepted(self._last_id)
         # The carrier took nothing of it: as if it had never been begun.
         return None if self._accepted else Throttled()
+
+
+def lost(entries: Iterable[object]) -> tuple[Outcomes, list[LongMessage]]:
+    """Return what became of *entries* of `Writer.take` that get no answer, and the long messages among them."""
+    outcomes: Outcomes = []
+    wholes: list[LongMessage] = []
+    for entry in entries:
+        if type(entry) is Outgoing:
+            outcomes.append((entry, Lost()))
+        else:
+            whole, _ = cast("tuple[LongMessage, int]", entry)
+            whole.lose()
+            wholes.append(whole)
+    return outcomes, wholes
