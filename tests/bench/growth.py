@@ -35,8 +35,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dispatches", type=int, default=10_000, help="dispatches of the third installation")
     parser.add_argument("--each", type=int, default=1_000, help="messages of each of them")
     parser.add_argument(
-        "--send", type=int, default=1_000_000, help="messages sent of each large installation, at least"
-    )
+        "--send", type=int, default=1_000_000,
+        help="messages sent of each large installation, at least; as many as it has: all, and it is not stopped",
+    )  # fmt: skip
     parser.add_argument("--probes", type=int, default=20, help="dispatches taken from creation to stop, for times")
     parser.add_argument("--asks", type=int, default=50, help="requests of each kind, for times")
     parser.add_argument("--cases", nargs="+", choices=(SMALL, HUGE, MANY), default=[SMALL, HUGE, MANY])
@@ -92,7 +93,7 @@ async def _fill(case: Case, client: Client, store: Store) -> list[int]:
 async def _send_one(
     case: Case, client: Client, store: Store, dispatch_ids: Sequence[int], options: argparse.Namespace
 ) -> None:
-    """Start a dispatch, send a part of it, pause and resume it on the way, and stop it."""
+    """Start a dispatch, send a part of it, pause and resume it on the way, and stop it or send the rest."""
     [dispatch_id] = dispatch_ids
     await client.start(dispatch_id)
     await _send(case, store, options)
@@ -102,13 +103,16 @@ async def _send_one(
         left = (await client.look(dispatch_id)).messages.sending
         await client.resume(dispatch_id)
         await client.until_left(dispatch_id, left - 1)
-    await client.stop(dispatch_id)
+    if options.send < case.messages:
+        await client.stop(dispatch_id)
+    else:
+        await _send_rest(case, store)
 
 
 async def _send_many(
     case: Case, client: Client, store: Store, dispatch_ids: Sequence[int], options: argparse.Namespace
 ) -> None:
-    """Start all dispatches, ask around while all of them sleep, then send all at once and stop some."""
+    """Start all dispatches, ask around while all sleep, send all at once, and stop some or send the rest."""
     for dispatch_id in dispatch_ids:
         await client.start(dispatch_id)
     await store.until_sent(case.dispatches)
@@ -121,11 +125,14 @@ async def _send_many(
     for dispatch_id in dispatch_ids[-options.probes :]:
         await client.pause(dispatch_id)
         await client.resume(dispatch_id)
-        await client.stop(dispatch_id)
+        if options.send < case.messages:
+            await client.stop(dispatch_id)
+    if options.send >= case.messages:
+        await _send_rest(case, store)
 
 
 async def _send(case: Case, store: Store, options: argparse.Namespace) -> None:
-    """Let some messages be sent and measure the rate of each fifth of them."""
+    """Let some messages be sent, nine tenths of all at most, and measure the rate of each fifth of them."""
     before, done = (await store.sizes(), await store.wal()), await store.sent()
     began, wanted = time.perf_counter(), min(options.send, case.messages * 9 // 10 - done)
     first = done
@@ -140,6 +147,14 @@ async def _send(case: Case, store: Store, options: argparse.Namespace) -> None:
     case.submitted = _grown(before[0], after[0])
     case.send_wal = (after[1] - before[1]) / case.sent
     _say(f"{case.name}: sent {case.sent:,}, {_ends(case.send_rates)} msg/s")
+
+
+async def _send_rest(case: Case, store: Store) -> None:
+    """Let all that is left be sent."""
+    began, done = time.perf_counter(), await store.sent()
+    await store.until_sent(case.messages)
+    case.rest_rate = (case.messages - done) / (time.perf_counter() - began)
+    _say(f"{case.name}: sent the rest, {case.messages - done:,}, {case.rest_rate:,.0f} msg/s")
 
 
 async def _drop(case: Case, client: Client, store: Store, dsn: str, options: argparse.Namespace) -> None:

@@ -52,11 +52,12 @@ class Store:
         )
 
     async def sent(self) -> int:
-        """Return how many messages carriers have accepted."""
-        return int(await self._connection.fetchval("SELECT coalesce(sum(accepted), 0)::bigint FROM tally"))
+        """Return how many messages were handed over, whatever came of them."""
+        statement = "SELECT coalesce(sum(accepted + refused + in_doubt), 0)::bigint FROM tally"
+        return int(await self._connection.fetchval(statement))
 
     async def until_sent(self, count: int) -> int:
-        """Wait until carriers have accepted *count* messages; returns how many it were then."""
+        """Wait until *count* messages were handed over; returns how many it were then."""
         while True:
             now = await self.sent()
             if now >= count:

@@ -33,6 +33,7 @@ class Case:
     send_rates: list[float] = field(default_factory=list)
     filled: dict[str, int] = field(default_factory=dict)  #: bytes by table
     fill_wal: float = 0.0  #: bytes a message
+    rest_rate: float = 0.0  #: of those that were sent after all else was measured
     sent: int = 0  #: messages
     submitted: dict[str, int] = field(default_factory=dict)  #: bytes by table
     send_wal: float = 0.0
@@ -120,6 +121,10 @@ def _rates(cases: Sequence[Case]) -> Figures:
     table.add("send, first fifth, msg/s", *(f"{case.send_rates[0]:,.0f}" if case.send_rates else "" for case in cases))
     table.add("send, last fifth, msg/s", *(f"{case.send_rates[-1]:,.0f}" if case.send_rates else "" for case in cases))
     table.add("of how many sent", *(f"{case.sent:,}" if case.sent else "" for case in cases))
+    if any(case.rest_rate for case in cases):
+        table.add(
+            "send, the rest to the last, msg/s", *(f"{case.rest_rate:,.0f}" if case.rest_rate else "" for case in cases)
+        )
     table.add(
         "export, lines/s",
         *(f"{case.export.lines / case.export.seconds:,.0f}" if case.export else "" for case in cases),
