@@ -254,6 +254,20 @@ async def test_a_database_that_is_away_is_said_in_one_line(tmp_path: Path):
     assert said.err.splitlines()[-1].startswith("penstock: the database does not answer: ")
 
 
+async def test_a_database_that_is_not_there_is_said_in_one_line(server: Server):
+    """
+    What PostgreSQL refuses, such as a database that it does not have, ends with 1 and its own words.
+    """
+    dsn = await server.create()
+    await server.drop(dsn)
+    said = await penstock("serve", "--database", dsn, "--port", "0")
+
+    assert said.code == 1
+    assert re.fullmatch(
+        'penstock: the database cannot be used: database ".*" does not exist', said.err.splitlines()[-1]
+    )
+
+
 async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path):
     """
     A server whose port is taken ends with 1, says so, and starts nothing.

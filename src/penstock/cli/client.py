@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 
+from penstock.cli.language import t
 from penstock.http import shapes
 
 T = TypeVar("T")
@@ -117,6 +118,8 @@ class Client:
 
 def _reason(error: Exception) -> str:
     """Say briefly why there is no answer."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return t("expected an address such as {example}", example="http://127.0.0.1:8080")
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         return os.strerror(cause.errno)

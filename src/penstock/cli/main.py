@@ -4,6 +4,7 @@ The program `penstock`: puts the verbs together and gives errors one line.
 Exit codes: 0 done, 1 it failed, 2 the command or a setting is wrong; `dispatch` has more of them.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from penstock.domain.errors import StoreUnavailable
 from penstock.part import PartFailed
 from penstock.prove.programs import DidNotEnd, DidNotStart
 from penstock.store.installation import NoPostgres
+from penstock.store.migrate import DatabaseUnfit
 from penstock.store.ownership import DataInUse
 from penstock.supervisor import CannotListen
 
@@ -74,11 +76,22 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error), 2)
     except FAILURES as error:
         return _complain(str(error), 1)
-    except StoreUnavailable as error:
-        return _complain(t("the database does not answer: {reason}", reason=error.__cause__), 1)
+    except (StoreUnavailable, DatabaseUnfit) as error:
+        return _complain(_about_database(error), 1)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _about_database(error: StoreUnavailable | DatabaseUnfit) -> str:
+    if isinstance(error, DatabaseUnfit):
+        return t("the database cannot be used: {reason}", reason=error)
+    cause = error.__cause__
+    reason = str(cause) or type(cause).__name__
+    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+        # The system's word for it, and where it was met; the driver says only the latter.
+        reason = ": ".join(dict.fromkeys((os.strerror(cause.errno), str(cause.strerror))))
+    return t("the database does not answer: {reason}", reason=reason)
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -69,6 +69,7 @@ RUSSIAN = {
     ),
     "no API key: give --key or set PENSTOCK_KEY": "нет ключа API: укажите --key или переменную PENSTOCK_KEY",
     "no server reached: {error}": "сервер недоступен: {error}",
+    "expected an address such as {example}": "нужен адрес вида {example}",
     "--rate: expected a number and d, h or m, such as 100/m, got {text}": (
         "--rate: нужно число и d, h или m, например 100/m, а не {text}"
     ),
@@ -170,6 +171,7 @@ RUSSIAN = {
     "applied {name}": "применено: {name}",
     "nothing to do": "делать нечего",
     "the database does not answer: {reason}": "база данных не отвечает: {reason}",
+    "the database cannot be used: {reason}": "базой данных нельзя пользоваться: {reason}",
     "{data} holds no data: begin with penstock serve, or name another folder with --data": (
         "в {data} нет данных: начните с penstock serve или укажите другую папку через --data"
     ),

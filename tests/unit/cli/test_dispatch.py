@@ -161,15 +161,17 @@ def test_no_server_is_told_apart(monkeypatch):
     assert (result.exit_code, result.stderr) == (4, refused)
 
 
-def test_an_address_that_is_none_is_told(monkeypatch):
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:8080", "htp://127.0.0.1:8080"])
+def test_an_address_that_is_none_is_told(monkeypatch, url):
     """
-    A slip in the address is one line too.
+    A slip in the address is one line that shows what an address looks like.
     """
     monkeypatch.setenv("PENSTOCK_LANGUAGE", "en")
 
-    result = _run("list", "--url", "nonsense", "--key", "MTpzZWNyZXQ=")
+    result = _run("list", "--url", url, "--key", "MTpzZWNyZXQ=")
 
-    assert (result.exit_code, result.stderr.count("\n")) == (4, 1)
+    told = f"penstock: no server reached: {url}: expected an address such as http://127.0.0.1:8080\n"
+    assert (result.exit_code, result.stderr) == (4, told)
 
 
 def test_a_key_is_wanted(monkeypatch):
