@@ -2,7 +2,6 @@
 The application on a real, empty database, asked from any address.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -10,30 +9,14 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from penstock.engine.keys import Keys
-from penstock.engine.messages import Messages
-from penstock.http.app import build
-from penstock.http.service import Services
 from penstock.store import keys
-from tests.harness.stage import LIFETIME, Stage
-from tests.wire.conftest import LIMITS, ZONE, database, server, stage
+from tests.harness.stage import Stage
+from tests.wire.conftest import ZONE, application, database, dsn, server, stage
 
-__all__ = ["database", "server", "stage"]
+__all__ = ["application", "database", "dsn", "server", "stage"]
 
 #: Makes a client that asks from an address.
 ClientAt = Callable[[str], httpx.AsyncClient]
-
-
-@pytest.fixture
-async def application(stage: Stage) -> AsyncIterator[ASGIApp]:
-    """Build it, and let it store single messages."""
-    single = Messages(stage.database, default_zone=ZONE, lifetime=LIFETIME)
-    services = Services(Keys(stage.database), stage.dispatches, stage.stops, stage.filling, single)
-    storing = asyncio.create_task(single.run())
-    yield build(services, LIMITS)
-    storing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await storing
 
 
 @pytest.fixture

@@ -103,29 +103,30 @@ class Store:
     async def plan_of_claim(self) -> str:
         """Return the plan of pick_dispatches as text."""
         statement, *values = Statements("claim").pick_dispatches(lowest=3, channel_types=["SMS"], most=16)
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
+        async with self._rolled_back():
             rows = await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS off) {statement}", *values)
-        finally:
-            await transaction.rollback()
         return "\n".join(row[0] for row in rows)
 
     async def _cost(self, statement: Statement, **values: object) -> Cost:
         text, *given = statement(**values)
         took, buffers = [], []
         for _ in range(_LOOKS):
-            # What the statement changes or locks is not kept: the server is at work.
-            transaction = self._connection.transaction()
-            await transaction.start()
-            try:
+            async with self._rolled_back():
                 explained = await self._connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", *given)
-            finally:
-                await transaction.rollback()
             [plan] = msgspec.json.decode(explained)
             took.append(plan["Execution Time"] / 1000)
             buffers.append(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
         return Cost(statement.name, statistics.median(took), int(statistics.median(buffers)))
+
+    @contextlib.asynccontextmanager
+    async def _rolled_back(self) -> AsyncIterator[None]:
+        """Keep nothing of what statements change or lock: the server is at work."""
+        transaction = self._connection.transaction()
+        await transaction.start()
+        try:
+            yield
+        finally:
+            await transaction.rollback()
 
 
 @contextlib.asynccontextmanager

@@ -60,6 +60,16 @@ async def wait_for_the_worst_moment(hosts: Hosts, host: str) -> None:
     await until(is_now, what="a fresh claim under an older lease", seconds=60)
 
 
+async def check_that_it_comes_back(hosts: Hosts, host: str) -> None:
+    """Mend the network and check that a sender takes part in a new dispatch."""
+    hosts.network.mend()
+    await hosts.wait_for_lease(host)
+    await hosts.wait_for_links(2)
+    other = await hosts.client.begin(150)
+    await check_sent(hosts.client, hosts.log, other, most_in_doubt=0)
+    assert hosts.written_by(host, other.numbers)
+
+
 async def test_a_sender_that_is_cut_off_from_the_database(hosts: Hosts) -> None:
     """Cut off from PostgreSQL alone, a sender stops in time; a stop meanwhile holds; mended, it takes part again."""
     dispatch = await hosts.client.begin(2_000)
@@ -73,12 +83,7 @@ async def test_a_sender_that_is_cut_off_from_the_database(hosts: Hosts) -> None:
     assert answer.status == 200
     assert answer.read_at - cut_at < STOP_SECONDS
 
-    hosts.network.mend()
-    await hosts.wait_for_lease("sender1")
-    await hosts.wait_for_links(2)
-    other = await hosts.client.begin(150)
-    await check_sent(hosts.client, hosts.log, other, most_in_doubt=0)
-    assert hosts.written_by("sender1", other.numbers)
+    await check_that_it_comes_back(hosts, "sender1")
     # Now that it is back, and whatever it may have had in mind has had its time.
     written = [one.mono for one in hosts.written_by("sender1", dispatch.numbers)]
     assert cut_at < max(written) < lease.over_at
@@ -101,12 +106,7 @@ async def test_a_host_that_vanishes(hosts: Hosts) -> None:
     # The host, for its part, does not wait for ever for what PostgreSQL may have to say.
     await until_true(lambda: "listener_lost" in vanished.said[said:], what="the host to notice", seconds=30)
 
-    hosts.network.mend()
-    await hosts.wait_for_lease("sender1")
-    await hosts.wait_for_links(2)
-    other = await hosts.client.begin(150)
-    await check_sent(hosts.client, hosts.log, other, most_in_doubt=0)
-    assert hosts.written_by("sender1", other.numbers)
+    await check_that_it_comes_back(hosts, "sender1")
 
 
 async def test_an_api_host_is_cut_off_in_the_middle_of_a_stop(hosts: Hosts) -> None:

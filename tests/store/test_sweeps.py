@@ -25,6 +25,14 @@ async def moscow_now(stage: Stage) -> dt.datetime:
     return now
 
 
+async def outlive_all(stage: Stage) -> None:
+    """Let the lifetime of everything be over."""
+    await sweeper(stage)._settle()
+    await stage.fetch("UPDATE dispatch SET settle_at = clock_timestamp()")
+    await sweeper(stage)._outlive()
+    await sweeper(stage)._settle()
+
+
 async def test_what_is_not_sent_by_its_completion_time_is_unsent(stage: Stage) -> None:
     """At the completion time what was not claimed becomes unsent, what was handed over keeps its status."""
     now = await moscow_now(stage)
@@ -101,10 +109,7 @@ async def test_receipts_that_never_come_end_with_the_lifetime(stage: Stage) -> N
         sender.answer(sender.write(3), SubmissionOutcome.IN_DOUBT)
         await sender.record()
         await sender.claim(1)
-        await sweeper(stage)._settle()
-        await stage.fetch("UPDATE dispatch SET settle_at = clock_timestamp()")
-        await sweeper(stage)._outlive()
-        await sweeper(stage)._settle()
+        await outlive_all(stage)
 
     assert await stage.status(dispatch_id) is DispatchStatus.DONE
     counts = (await stage.look(dispatch_id)).messages
@@ -128,10 +133,7 @@ async def test_each_message_outlives_by_itself(stage: Stage) -> None:
             sender.receive(messages[1:], ReceiptStatus.DELIVERED)
             await sender.record()
         await sender.claim(1)
-        await sweeper(stage)._settle()
-        await stage.fetch("UPDATE dispatch SET settle_at = clock_timestamp()")
-        await sweeper(stage)._outlive()
-        await sweeper(stage)._settle()
+        await outlive_all(stage)
 
     assert (await stage.look(dispatch_id)).messages == Counts(12_000, 11_997, 3, 0, 0, 0)
     assert await stage.status(dispatch_id) is DispatchStatus.DONE
