@@ -11,22 +11,18 @@ import aiohttp
 
 from penstock.prove.wirelog import after, duplicates
 from tests.harness.accounting import check_sent, check_stopped
-from tests.harness.programs import running_serve, running_smsc
+from tests.harness.programs import running_serve, running_smsc, sending
 
 CLAIM_LIMIT = 300
 CONNECTIONS = 2
 #: Some 1,250 messages a second and connection: a dispatch lasts long enough to be hit in its middle.
 WINDOW, LATENCY = 50, "20-60"
+SETUP = {"latency": LATENCY, "connections": CONNECTIONS, "window": WINDOW, "claim_limit": CLAIM_LIMIT}
 
 
 async def test_a_sender_is_killed(tmp_path: Path) -> None:
     """When a sender is killed while sending, the rest is sent by others, nothing twice, little is in doubt."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
-    ):
-        dispatch = await serve.client.begin(12_000)
-        await smsc.log.wait_for(dispatch.numbers, 2_000)
+    async with sending(tmp_path, 12_000, 2_000, **SETUP) as (smsc, serve, dispatch):
         victim = serve.senders()[0]
         victim.send(signal.SIGKILL)
         await serve.wait_for_senders(2, without=victim)
@@ -53,12 +49,7 @@ async def test_the_only_sender_is_killed_again_and_again(tmp_path: Path) -> None
 
 async def test_a_sender_is_killed_before_a_stop(tmp_path: Path) -> None:
     """A stop after the death of a sender is as quick and as exact as ever."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
-    ):
-        dispatch = await serve.client.begin(12_000)
-        await smsc.log.wait_for(dispatch.numbers, 2_000)
+    async with sending(tmp_path, 12_000, 2_000, **SETUP) as (smsc, serve, dispatch):
         serve.senders()[0].send(signal.SIGKILL)
         asked_at = time.monotonic()
         answer = await serve.client.stop(dispatch.id)
@@ -72,12 +63,7 @@ async def test_a_sender_is_killed_before_a_stop(tmp_path: Path) -> None:
 
 async def test_the_api_is_killed_in_the_middle_of_a_stop(tmp_path: Path) -> None:
     """When the process that took the stop is killed, the stop goes on; asked again, it joins or says it is done."""
-    async with (
-        running_smsc(tmp_path, "--latency", "700-900") as smsc,
-        running_serve(tmp_path, smsc.port, window=400) as serve,
-    ):
-        dispatch = await serve.client.begin(8_000)
-        await smsc.log.wait_for(dispatch.numbers, 1_000)
+    async with sending(tmp_path, 8_000, 1_000, latency="700-900", window=400) as (smsc, serve, dispatch):
         stop = asyncio.create_task(serve.client.stop(dispatch.id))
         await serve.client.wait_for_status(dispatch.id, "changing")
         [api] = serve.apis()

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from tests.harness.accounting import check_sent, check_stopped
-from tests.harness.programs import running_serve, running_smsc
+from tests.harness.programs import sending
 from tests.harness.waiting import until_true
 
 CLAIM_LIMIT = 300
 CONNECTIONS = 2
 #: Some 1,250 messages a second and connection: a dispatch lasts long enough to freeze in its middle.
 WINDOW, LATENCY = 50, "20-60"
+SETUP = {"latency": LATENCY, "connections": CONNECTIONS, "window": WINDOW, "claim_limit": CLAIM_LIMIT}
 LEASE_SECONDS = 2.0
 #: What a machine that is busy with other things may add.
 SLACK_SECONDS = 1.5
@@ -21,12 +22,7 @@ SLACK_SECONDS = 1.5
 
 async def test_a_frozen_sender_cannot_delay_a_stop_nor_break_it(tmp_path: Path) -> None:
     """A stop waits for a frozen sender no longer than its lease; when the sender wakes it writes nothing more."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
-    ):
-        dispatch = await serve.client.begin(12_000)
-        await smsc.log.wait_for(dispatch.numbers, 2_000)
+    async with sending(tmp_path, 12_000, 2_000, **SETUP) as (smsc, serve, dispatch):
         frozen = serve.senders()[0]
         frozen.send(signal.SIGSTOP)
         try:
@@ -49,12 +45,7 @@ async def test_a_frozen_sender_cannot_delay_a_stop_nor_break_it(tmp_path: Path) 
 
 async def test_the_others_go_on_without_a_frozen_sender(tmp_path: Path) -> None:
     """While a sender is frozen, and after it has woken, everything is sent once."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, connections=CONNECTIONS, window=WINDOW, claim_limit=CLAIM_LIMIT) as serve,
-    ):
-        dispatch = await serve.client.begin(8_000)
-        await smsc.log.wait_for(dispatch.numbers, 1_000)
+    async with sending(tmp_path, 8_000, 1_000, **SETUP) as (smsc, serve, dispatch):
         frozen = serve.senders()[0]
         frozen.send(signal.SIGSTOP)
         try:
@@ -67,12 +58,7 @@ async def test_the_others_go_on_without_a_frozen_sender(tmp_path: Path) -> None:
 
 async def test_a_short_freeze_costs_nothing(tmp_path: Path) -> None:
     """A sender that freezes for less than its lease goes on as if nothing had been."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, senders=1, connections=CONNECTIONS, window=WINDOW) as serve,
-    ):
-        dispatch = await serve.client.begin(8_000)
-        await smsc.log.wait_for(dispatch.numbers, 1_000)
+    async with sending(tmp_path, 8_000, 1_000, senders=1, **SETUP | {"claim_limit": 1_000}) as (smsc, serve, dispatch):
         [frozen] = serve.senders()
         frozen.send(signal.SIGSTOP)
         frozen_at = time.monotonic()

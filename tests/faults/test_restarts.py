@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.accounting import check_sent, check_stopped
-from tests.harness.programs import running_serve, running_smsc
+from tests.harness.programs import running_serve, running_smsc, sending
 from tests.harness.waiting import until_true
 
 #: Some 1,250 messages a second and connection: a dispatch lasts long enough to be hit in its middle.
@@ -20,12 +20,7 @@ WINDOW, LATENCY = 50, "20-60"
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
 async def test_postgres_restarts(tmp_path: Path, how: signal.Signals) -> None:
     """When PostgreSQL ends in the middle, sending goes on by itself: nothing twice, nothing lost, nothing in doubt."""
-    async with (
-        running_smsc(tmp_path, "--latency", LATENCY) as smsc,
-        running_serve(tmp_path, smsc.port, window=WINDOW) as serve,
-    ):
-        dispatch = await serve.client.begin(8_000)
-        await smsc.log.wait_for(dispatch.numbers, 1_000)
+    async with sending(tmp_path, 8_000, 1_000, latency=LATENCY, window=WINDOW) as (smsc, serve, dispatch):
         senders = {one.pid for one in serve.senders()}
         postmaster = serve.postmaster()
         postmaster.send(how)
@@ -36,12 +31,7 @@ async def test_postgres_restarts(tmp_path: Path, how: signal.Signals) -> None:
 
 async def test_postgres_restarts_in_the_middle_of_a_stop(tmp_path: Path) -> None:
     """A stop that PostgreSQL's restart meets half-way is finished, and holds."""
-    async with (
-        running_smsc(tmp_path, "--latency", "400-600") as smsc,
-        running_serve(tmp_path, smsc.port, window=400) as serve,
-    ):
-        dispatch = await serve.client.begin(8_000)
-        await smsc.log.wait_for(dispatch.numbers, 1_000)
+    async with sending(tmp_path, 8_000, 1_000, latency="400-600", window=400) as (smsc, serve, dispatch):
         stop = asyncio.create_task(serve.client.stop(dispatch.id))
         await serve.client.wait_for_status(dispatch.id, "changing")
         serve.postmaster().send(signal.SIGINT)

@@ -11,7 +11,7 @@ from penstock.prove.parts import Parts
 from penstock.prove.processes import Process
 from penstock.prove.programs import Program, running
 from penstock.prove.serving import Served, serving
-from tests.harness.client import Client
+from tests.harness.client import Client, Dispatch
 from tests.harness.waiting import until, until_true
 from tests.harness.wirelog import WireLog
 
@@ -91,3 +91,21 @@ async def running_serve(
             yield serve
         finally:
             await serve.client.close()
+
+
+@contextlib.asynccontextmanager
+async def sending(
+    folder: Path, size: int, seen: int, *, latency: str, **options: int
+) -> AsyncIterator[tuple[Smsc, Serve, Dispatch]]:
+    """
+    Run a Penstock in the middle of a dispatch of *size* messages, of which *seen* are on the wire.
+
+    The carrier answers within *latency* milliseconds; *options* are those of `running_serve`.
+    """
+    async with (
+        running_smsc(folder, "--latency", latency) as smsc,
+        running_serve(folder, smsc.port, **options) as serve,
+    ):
+        dispatch = await serve.client.begin(size)
+        await smsc.log.wait_for(dispatch.numbers, seen)
+        yield smsc, serve, dispatch
