@@ -36,7 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=t("Self-hosted mass messaging over the Direct HTTP API, with a stop that is exact."),
 )
-app.command("serve", help=t("Run the server."))(serve)
+app.command(
+    "serve",
+    help=t("Run the server."),
+    epilog=t("Each option may also stand in the file, as port, or in the environment, as PENSTOCK_PORT."),
+)(serve)
 app.command("smsc", help=t("Run an SMSC that answers as the options say."))(smsc)
 app.command("prove", help=t("Prove that nothing leaves after a stop: stops at full rate, with faults."))(prove)
 app.add_typer(key.app, name="key")

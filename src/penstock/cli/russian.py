@@ -69,6 +69,9 @@ RUSSIAN = {
     ),
     "no API key: give --key or set PENSTOCK_KEY": "нет ключа API: укажите --key или переменную PENSTOCK_KEY",
     "no server reached: {error}": "сервер недоступен: {error}",
+    "Each option may also stand in the file, as port, or in the environment, as PENSTOCK_PORT.": (
+        "Каждый параметр можно указать и в файле, как port, и в окружении, как PENSTOCK_PORT."
+    ),
     "expected an address such as {example}": "нужен адрес вида {example}",
     "--rate: expected a number and d, h or m, such as 100/m, got {text}": (
         "--rate: нужно число и d, h или m, например 100/m, а не {text}"
