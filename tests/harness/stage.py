@@ -40,9 +40,9 @@ class CountedStops(Stops):
 
     waiting = 0
 
-    async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
+    async def _see_through(self, dispatch_id: int, released: asyncio.Event, *, is_held: bool) -> None:
         self.waiting += 1
-        await super()._see_through(dispatch_id, released)
+        await super()._see_through(dispatch_id, released, is_held=is_held)
 
 
 class Player:

@@ -105,13 +105,13 @@ class Stops:
     async def _halt(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
         try:
             async with asyncio.timeout(self._timeout), self._waiting_for(dispatch_id) as released:
-                await self._begin_for_sure(caller, dispatch_id, to)
-                await self._see_through(dispatch_id, released)
+                is_held = await self._begin_for_sure(caller, dispatch_id, to)
+                await self._see_through(dispatch_id, released, is_held=is_held)
         except TimeoutError as error:
             raise StoreUnavailable from error
 
-    async def _begin_for_sure(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> None:
-        """Begin a halt or join one as soon as the database can be reached."""
+    async def _begin_for_sure(self, caller: Caller, dispatch_id: int, to: DispatchStatus) -> bool:
+        """Begin a halt or join one as soon as the database can be reached; tells whether a claim was held then."""
         unsure = False
         while True:
             try:
@@ -124,7 +124,7 @@ class Stops:
             except asyncpg.LockNotAvailableError:
                 await self._cut_gone()
 
-    async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> None:
+    async def _begin(self, caller: Caller, dispatch_id: int, to: DispatchStatus, *, unsure: bool) -> bool:
         may = may_stop if to is DispatchStatus.STOPPED else may_pause
         async with self._database.connection() as connection:
             begun = await halts.begin(
@@ -138,18 +138,22 @@ class Stops:
         elif begun.changing_to != to and not (unsure and begun.status == to):
             # Neither joins a halt under way to the same end, nor has it happened already.
             raise InappropriateStatus
+        return begun.is_held
 
-    async def _see_through(self, dispatch_id: int, released: asyncio.Event) -> None:
+    async def _see_through(self, dispatch_id: int, released: asyncio.Event, *, is_held: bool) -> None:
+        """Finish a halt as soon as nobody holds a claim; *is_held*: somebody did just now, and will tell."""
         while True:
+            if is_held:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await released.wait()
             released.clear()
             try:
                 if await self._finish(dispatch_id):
                     return
             except StoreUnavailable as error:
                 log.warning("halt_waits_for_store", dispatch_id=dispatch_id, error=repr(error.__cause__))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await released.wait()
+            is_held = True
 
     async def _finish(self, dispatch_id: int) -> bool:
         """Finish a halt if no living sender holds a claim; tells whether it is finished, by whomever."""

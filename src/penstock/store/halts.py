@@ -27,6 +27,7 @@ class Begun(NamedTuple):
     status: str
     changing_to: str | None
     halts: int | None  #: the number of the halt that began
+    is_held: bool  #: somebody held a claim of it
 
 
 class Looked(NamedTuple):
@@ -52,7 +53,7 @@ async def begin(
             account_id=account_id, dispatch_id=dispatch_id, changing_to=changing_to, movable=movable, key_id=key_id
         )
     )
-    return None if row is None else Begun(row["status"], row["changing_to"], row["halts"])
+    return None if row is None else Begun(row["status"], row["changing_to"], row["halts"], row["is_held"])
 
 
 async def notify(connection: Connection, said: str) -> None:

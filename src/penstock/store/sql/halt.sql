@@ -17,6 +17,7 @@ WITH found AS (
     RETURNING dispatch.id, dispatch.halts
 )
 SELECT found.status, found.changing_to, marked.halts,
+       EXISTS (SELECT FROM claim WHERE claim.dispatch_id = found.id) AS is_held,
        CASE WHEN marked.id IS NOT NULL THEN pg_notify('penstock', format('halted %s %s', marked.id, halts)) END
 FROM found LEFT JOIN marked USING (id);
 
