@@ -8,6 +8,7 @@ there either.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -30,6 +31,8 @@ MOST = 2000
 #: Transactions at once.  A carrier sends no more until it hears of what it has sent, and a transaction mostly waits:
 #: with one, all was sent and recorded at 34,000 messages a second, with two at 37,000.
 WRITERS = 2
+#: Seconds that they stand back at the most while a stop waits for outcomes.
+STAND_BACK = 0.05
 
 
 class ReceiptRecorder:
@@ -44,6 +47,8 @@ class ReceiptRecorder:
         self._writing = 0  #: transactions under way
         self._began_at = 0.0
         self._wanted = asyncio.Event()
+        self._way = asyncio.Event()
+        self._way.set()
         self.written = asyncio.Event()  #: set after each transaction
 
     def add(self, matched: Sequence[Matched]) -> None:
@@ -55,6 +60,14 @@ class ReceiptRecorder:
     def wake(self) -> None:
         """There may be receipts to look up."""
         self._wanted.set()
+
+    def stand_back(self) -> None:
+        """Begin no transaction for a moment: a stop waits, and all share one machine."""
+        self._way.clear()
+
+    def go_on(self) -> None:
+        """The moment is over."""
+        self._way.set()
 
     @property
     def is_idle(self) -> bool:
@@ -90,6 +103,10 @@ class ReceiptRecorder:
             return
         if len(self._next) < FULL:
             await asyncio.sleep(self._began_at + GATHER - clock())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STAND_BACK):
+                await self._way.wait()
+        self._way.set()
         self._began_at = clock()
         self._wanted.clear()
 

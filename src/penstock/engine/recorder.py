@@ -31,6 +31,8 @@ from penstock.store.facts import Outcomes, SubmissionRow
 GATHER = 0.01
 #: Outcomes that are worth a transaction without a pause.
 FULL = 1000
+#: Seconds that the last outcomes of a halted dispatch are waited for, to be recorded with what came before them.
+HALT_PATIENCE = 0.05
 
 
 @dataclass(slots=True)
@@ -102,17 +104,25 @@ class Recorder:
                 await insist(partial(self._write, batch))
             self._writing = Batch()
             self._receipts.add(batch.receipts)
+            if not self._outbox.is_halting:
+                self._receipts.go_on()
             self._settler.touch({held.dispatch_id for held in batch.ended})
             self.written.set()
             self.written.clear()
 
     async def _wait(self) -> None:
         await self._wanted.wait()
-        if len(self._next.submissions) < FULL:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._began_at + GATHER - clock()):
-                    await self._hurry.wait()
+        if self._outbox.is_halting:
+            # A transaction begun just before the last outcomes that a stop waits for would hold them up.
+            await self._wait_for_hurry(HALT_PATIENCE)
+        elif len(self._next.submissions) < FULL:
+            await self._wait_for_hurry(self._began_at + GATHER - clock())
         self._began_at = clock()
+
+    async def _wait_for_hurry(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     def _gather(self) -> Batch:
         """Take what the next transaction records."""

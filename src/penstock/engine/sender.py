@@ -197,7 +197,7 @@ class Sender:
             if self._draining:
                 outbox.return_older(float("inf"))
         self._fill(link)
-        recorder.wake(hurry=any(map(outbox.is_halted, outbox.ended)))
+        recorder.wake(hurry=outbox.is_waited_for)
         self._room.set()
 
     def on_receipts(self, link: Link, receipts: Sequence[Receipt], acknowledge: Callable[[], None]) -> None:
@@ -300,7 +300,9 @@ class Sender:
     def _halt_found(self, halted: dict[int, int]) -> None:
         for dispatch_id, halts in halted.items():
             if self._outbox.halt(dispatch_id, halts):
-                self._recorder.wake(hurry=True)
+                self._recorder.wake(hurry=self._outbox.is_waited_for)
+                if self._outbox.is_halting:
+                    self._receipts.stand_back()
 
     async def _watch(self, claimer: Claimer) -> None:
         """Measure the speed, and give back what no link takes."""
