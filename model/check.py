@@ -85,6 +85,7 @@ RUNS = (
     Run("P1: an old renewal opens the gate", "stop", "MESSAGES=1 M_STALE_ANSWER PROMISES=P1", holds=False),
     Run("P1: an ended lease can be renewed", "stop", "MESSAGES=1 M_RENEW_ENDED PROMISES=P1", holds=False),
     Run("P1: a claim does not lock the dispatch", "stop", "MESSAGES=1 M_CLAIM_UNLOCKED PROMISES=P1", holds=False),
+    Run("P1: a look from one halt ends the next", "stop", "MESSAGES=1 PAUSE M_ANY_HALT PROMISES=P1", holds=False),
     Run("P1: a stop does not wait for claims", "stop", "MESSAGES=1 M_NO_WAIT PROMISES=P1", holds=False),
     Run("P2: claims of the dead count as never sent", "stop", "MESSAGES=1 M_FORGET_DOUBT PROMISES=P2", holds=False),
     Run("P2: a sender records without its claim", "stop", "MESSAGES=1 M_RECORD_ANYWAY PROMISES=P2", holds=False),

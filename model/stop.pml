@@ -55,6 +55,9 @@ unsigned in_doubt : MESSAGES;
 /* The row of the dispatch is locked by a transaction that finishes a halt; whether it has fenced off already. */
 bit locked;
 bit has_fenced;
+/* Whether a statement that finishes a halt has found no claim, and in which halt. */
+bit has_looked;
+byte seen_halts;
 
 /* The carriers: what was handed to a socket, and not refused for now. */
 unsigned wrote : MESSAGES;
@@ -272,8 +275,8 @@ inline forget() {
 #endif
 
 /*
- * Recorder._transact: lock_claims, submissions and tallies, give_back, release_claims.  When the claim was
- * taken over: LeaseLost.
+ * Recorder._write: record_outcomes, which locks the claim, writes submissions and tallies, gives back, ends the
+ * claim.  When the claim was taken over: LeaseLost.
  */
 inline transact() {
     d_step { RUNNING && (SAID || GIVES_BACK) && !(locked && GIVES_BACK) ->
@@ -397,9 +400,38 @@ inline doubt() {
 #define IS_FREE (!locked)
 #endif
 
-/* Stops._try_to_finish, first part: lock_halting, find_claimants; nobody lives who holds a claim. */
+#define IS_HELD (sender[0].claimed || sender[1].claimed)
+
+#ifdef M_ANY_HALT
+#define IS_SAME_HALT (status == CHANGING)
+#else
+#define IS_SAME_HALT (status == CHANGING && halts == seen_halts)
+#endif
+
+/* Stops._try_to_finish: finish_halt, one statement, which reads all that it reads at one moment ... */
+inline look() {
+    d_step { status == CHANGING && !IS_HELD && !has_looked -> has_looked = 1; seen_halts = halts }
+}
+
+/*
+ * ... and locks the dispatch at a later one, if it still is in the same halt.  After it, and not before, comes the 200.
+ * *another*: one more process has looked at the same moment, and its statement is still to come.
+ */
+inline finish_at_once(another) {
+    d_step { has_looked && IS_FREE ->
+        has_looked = another;
+        if
+        :: IS_SAME_HALT ->
+            status = changing_to; changing_to = 0;
+            if :: status == STOPPED -> check_receipt() :: else fi
+        :: else
+        fi;
+        if :: !has_looked -> seen_halts = 0 :: else fi }
+}
+
+/* Stops._finish_for_dead, first part: lock_halting, find_claimants; nobody lives who holds a claim. */
 inline find_claimants() {
-    d_step { status == CHANGING && IS_FREE && !LIVES(0) && !LIVES(1) -> locked = 1 }
+    d_step { status == CHANGING && IS_FREE && IS_HELD && !LIVES(0) && !LIVES(1) -> locked = 1 }
 }
 
 /* Second part: fence_off.  Who has renewed meanwhile is not fenced off, and all is rolled back. */
@@ -424,7 +456,7 @@ inline end_fencing(k) {
 #endif
 }
 
-/* Third part: doubt, write_stop_receipt, finish_halt, and the commit.  After it, and not before, comes the 200. */
+/* Third part: doubt, finish_halt, and the commit; then comes the 200. */
 inline finish() {
     d_step { has_fenced ->
         end_fencing(0); end_fencing(1); s = 0;
@@ -567,7 +599,7 @@ end:
 }
 #endif
 
-/* The client, and the processes that take its calls.  A stop overrides a pause under way (Stops._join). */
+/* The client, and the processes that take its calls.  A stop overrides a pause under way (begin_halt). */
 proctype Client() {
 #ifdef M_NO_SWEEPER
     byte s;
@@ -588,6 +620,8 @@ proctype Client() {
     /* Only the call itself goes on with it, and it may die. */
 end:
     do
+    :: look()
+    :: finish_at_once(0)
     :: find_claimants()
     :: fence_off()
     :: finish()
@@ -602,6 +636,11 @@ proctype Finisher() {
 end:
     do
 #ifndef M_NO_SWEEPER
+    :: look()
+    :: finish_at_once(0)
+#ifndef LIVENESS
+    :: finish_at_once(1)
+#endif
     :: find_claimants()
     :: fence_off()
     :: finish()

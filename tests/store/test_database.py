@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from penstock.domain.errors import StoreUnavailable
-from penstock.store.database import Database
+from penstock.store.database import Connection, Database, Mark
 from tests.harness.cutting_proxy import Cut, CuttingProxy, cutting_proxy
+from tests.harness.waiting import until
+
+#: Writes a carrier, and then the mark of its transaction.
+WRITE_AND_MARK = """
+WITH written AS (INSERT INTO carrier (name) VALUES ('main') RETURNING id)
+INSERT INTO commit_mark AS mark (owner, slot, number) SELECT $1, $2, $3 FROM written
+ON CONFLICT (owner, slot) DO UPDATE SET number = EXCLUDED.number
+RETURNING true
+"""
 
 
 @pytest.fixture
@@ -101,3 +110,34 @@ async def test_a_commit_that_was_lost_is_not_taken_for_another_one(
 
     assert proxy.made == 1
     assert await names(database) == ["after", "before"]
+
+
+async def test_what_was_said_to_have_failed_cannot_commit_later(database: Database) -> None:
+    """A statement that is still at work on the server, cut off from its process, fails once that has asked about it."""
+    pid = 0
+
+    async def write(connection: Connection, mark: Mark) -> bool:
+        nonlocal pid
+        pid = connection.get_server_pid()
+        writing = asyncio.create_task(connection.fetchval(WRITE_AND_MARK, *mark))
+        await until(is_waiting, what="the statement to wait for a lock")
+        connection.terminate()
+        return bool(await writing)
+
+    async def is_waiting() -> bool:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'"
+        async with database.connection() as connection:
+            return bool(await connection.fetchval(query, pid))
+
+    async def is_gone() -> bool:
+        async with database.connection() as connection:
+            return not await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
+
+    async with database.connection() as holder:
+        await holder.execute("BEGIN; INSERT INTO carrier (name) VALUES ('main')")
+        with pytest.raises(StoreUnavailable):
+            await database.write(write)
+        await holder.execute("ROLLBACK")
+    await until(is_gone, what="the statement to end")
+
+    assert await names(database) == []

@@ -1,13 +1,13 @@
 """
 The stop: after it has returned, nothing more of the dispatch leaves, whatever crashes.
 
-1. `begin`: one transaction locks the dispatch, checks the move and marks it ``changing``.  From its
+1. `_begin`: one statement locks the dispatch, checks the move and marks it ``changing``.  From its
    commit on no claim of the dispatch can be made.  Every sender hears of it.
 2. The senders write no further message of it, wait for the answers of what they have written,
    record them and release their claims (`penstock.engine.sender`).
 3. `_finish` waits until no living sender holds a claim: released, or its lease has run out.
-4. One transaction fences off the dead senders, turns their claims into in-doubt facts, writes the
-   receipt and ends the halt.
+4. One statement that finds no claim writes the receipt and ends the halt; if dead senders left some,
+   a transaction fences those off first and turns their claims into in-doubt facts.
 
 Whoever finds a dispatch ``changing`` may go on with steps 3 and 4: the call that began it, a call
 that joins it, or the sweeper of any node.  A pause is the same with another end.
@@ -16,7 +16,7 @@ that joins it, or the sweeper of any node.  A pause is the same with another end
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import asyncpg
 import structlog
@@ -187,14 +187,15 @@ class Stops:
             claimants = await leases.find_claimants(connection, dispatch_id) if looked.is_held else []
         if not claimants or not all(claimant.is_over for claimant in claimants):
             return False
-        return await self._finish_for_dead(dispatch_id, [claimant.sender_id for claimant in claimants])
+        return await self._finish_for_dead(dispatch_id)
 
-    async def _finish_for_dead(self, dispatch_id: int, claimants: Sequence[int]) -> bool:
+    async def _finish_for_dead(self, dispatch_id: int) -> bool:
         """Fence off the senders that hold the last claims, turn those into in-doubt facts and end the halt."""
         async with self._database.transaction(sure=False) as connection:
             if await halts.lock(connection, dispatch_id) != DispatchStatus.CHANGING:
                 return True
-            dead = await leases.fence_off(connection, claimants)
+            claimants = await leases.find_claimants(connection, dispatch_id)
+            dead = await leases.fence_off(connection, [claimant.sender_id for claimant in claimants])
             if len(dead) < len(claimants):
                 return False
             # Frozen ones may hold locks on what they claimed.
