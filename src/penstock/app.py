@@ -91,7 +91,7 @@ async def _open_services(pools: _Pools, settings: Settings) -> AsyncIterator[Ser
         ]
         yield Services(
             keys=Keys(database),
-            dispatches=Dispatches(database),
+            dispatches=Dispatches(quick, database),
             stops=stops,
             filling=Filling(quick),
             messages=messages,

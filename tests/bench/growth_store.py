@@ -83,10 +83,8 @@ class Store:
     async def costs(self) -> list[Cost]:
         """Explain the statements that every claim and every round of the sweeper runs, and those of the list."""
         account_id = await self._connection.fetchval("SELECT min(id) FROM account")
-        everything = {
-            "account_id": account_id, "created_from": None, "created_to": None, "statuses": None, "dispatch_ids": None,
-            "traffic_center_ids": None, "name": None,
-        }  # fmt: skip
+        listed = {"account_id": account_id, "statuses": None, "traffic_center_ids": None, "most": 100, "skip": 0}
+        named = {"created_from": None, "created_to": None, "dispatch_ids": None, "name": "ROBE"}
         claim, sweep, dispatch = Statements("claim"), Statements("sweep"), Statements("dispatch")
         return [
             await self._cost(claim.pick_dispatches, lowest=3, channel_types=["SMS"], most=16),
@@ -96,8 +94,8 @@ class Store:
             await self._cost(sweep.find_outlived),
             await self._cost(Statements("halt").find_halting),
             await self._cost(Statements("metric").count_open_dispatches),
-            await self._cost(dispatch.count_dispatches, **everything),
-            await self._cost(dispatch.find_dispatches, **everything, most=100, skip=0),
+            await self._cost(dispatch.find_dispatches, **listed),
+            await self._cost(dispatch.search_dispatches, **listed, **named),
         ]
 
     async def plan_of_claim(self) -> str:

@@ -171,7 +171,7 @@ class Stage:
         self.database = database
         self._halting = halting
         self.caller = caller
-        self.dispatches = Dispatches(database)
+        self.dispatches = Dispatches(database, database)
         self.filling = Filling(database)
         self.stops = CountedStops(halting, lifetime=LIFETIME, timeout=10)
         self._players: list[Player] = []
@@ -255,9 +255,8 @@ class Stage:
     async def look(self, dispatch_id: int) -> DispatchView:
         """Return a dispatch as its owner sees it."""
         async with self.database.connection() as connection:
-            found = await dispatches.look(connection, self.caller.account_id, dispatch_id)
-        assert found is not None
-        return found[0]
+            [(view, _)] = await dispatches.look(connection, self.caller.account_id, [dispatch_id])
+        return view
 
     async def status(self, dispatch_id: int) -> DispatchStatus:
         """Return where a dispatch stands."""

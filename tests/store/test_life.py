@@ -213,6 +213,7 @@ class Life(RuleBasedStateMachine):
             await self.stage.stops.bury_dead()
             await self.sweeper._settle()
             await self.sweeper._match_strays()
+            await self.sweeper._fold_counts()
 
         self.do(sweep())
 
@@ -289,6 +290,21 @@ class Life(RuleBasedStateMachine):
 
         if self.dispatches:
             self.do(look())
+
+    @invariant()
+    def dispatches_are_counted(self) -> None:
+        """What tells how many dispatches there are says what counting them says."""
+
+        async def look() -> list[tuple[object, ...]]:
+            return await self.stage.fetch(
+                "SELECT * FROM (SELECT account_id, traffic_center_id, status, count(*) FROM dispatch"
+                "  WHERE NOT is_anonymous GROUP BY 1, 2, 3) AS counted"
+                " FULL JOIN (SELECT account_id, traffic_center_id, status, sum(change) FROM dispatch_count"
+                "  GROUP BY 1, 2, 3) AS told USING (account_id, traffic_center_id, status)"
+                " WHERE coalesce(count, 0) <> coalesce(sum, 0)"
+            )
+
+        assert self.do(look()) == []
 
     @invariant()
     def every_message_is_somewhere_once(self) -> None:

@@ -31,10 +31,16 @@ _EXPORT_PAGE = 5000
 
 
 class Dispatches:
-    """All that is done with a dispatch but filling and stopping it."""
+    """
+    All that is done with a dispatch but filling and stopping it.
 
-    def __init__(self, database: Database) -> None:
+    *database* may plan its statements once; *planning* is the same database, but plans each time: which index
+    serves a list depends on what it is filtered by.
+    """
+
+    def __init__(self, database: Database, planning: Database) -> None:
         self._database = database
+        self._planning = planning
 
     async def create(self, caller: Caller, draft: DispatchDraft, once: Idempotency | None) -> int:
         """Store a new dispatch durably and return its id."""
@@ -80,17 +86,22 @@ class Dispatches:
 
     async def find(self, caller: Caller, wanted: DispatchFilter) -> tuple[int, list[DispatchView]]:
         """Return how many dispatches fit and one page of them, newest first."""
+        async with self._planning.connection() as connection:
+            total, page = await dispatches.find(connection, caller.account_id, wanted)
+        if not page:
+            return total, []
         async with self._database.connection() as connection:
-            return await dispatches.find(connection, caller.account_id, wanted)
+            found = await dispatches.look(connection, caller.account_id, page, wanted.statuses)
+        return total, [view for view, _ in found]
 
     async def progress(self, caller: Caller, dispatch_id: int) -> DispatchProgress:
         """Look at one dispatch; raises DispatchNotFound."""
         async with self._database.connection() as connection:
-            found = await dispatches.look(connection, caller.account_id, dispatch_id)
+            found = await dispatches.look(connection, caller.account_id, [dispatch_id])
             links = await dispatches.read_links(connection)
-        if found is None:
+        if not found:
             raise DispatchNotFound(dispatch_id)
-        view, speed = found
+        [(view, speed)] = found
         estimate = None
         if speed > 0 and view.status == DispatchStatus.SENDING:
             estimate = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=view.messages.sending / speed)
@@ -116,7 +127,7 @@ class Dispatches:
             raise DispatchNotFound(dispatch_id)
         after = 0
         while True:
-            async with self._database.connection() as connection:
+            async with self._planning.connection() as connection:
                 page = await messages.lines(connection, dispatch_id, after, _EXPORT_PAGE)
                 # Asked after the page was read: until then it was whole.
                 if not await retention.is_kept(connection, dispatch_id):

@@ -69,7 +69,7 @@ class Sweeper:
         while True:
             await self._is_time.wait()
             self._is_time.clear()
-            for work in (self._expire, self._outlive, self._match_strays, self._drop_uploads):
+            for work in (self._expire, self._outlive, self._match_strays, self._drop_uploads, self._fold_counts):
                 await self._survive(work())
 
     async def _wake(self) -> None:
@@ -130,3 +130,7 @@ class Sweeper:
             async with self._database.transaction() as connection:
                 await messages.give_up_upload(connection, upload_id)
                 await messages.drop_upload(connection, upload_id)
+
+    async def _fold_counts(self) -> None:
+        async with self._database.connection() as connection:
+            await sweeps.fold_counts(connection)

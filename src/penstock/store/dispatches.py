@@ -4,6 +4,7 @@ Dispatches: what clients make, ask for and change.
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -105,33 +106,43 @@ async def set_rate(
     )
 
 
-async def find(connection: Connection, account_id: int, wanted: DispatchFilter) -> tuple[int, list[DispatchView]]:
-    """Return how many dispatches fit, and one page of them."""
-    restrictions = {
+async def find(connection: Connection, account_id: int, wanted: DispatchFilter) -> tuple[int, list[int]]:
+    """
+    Return how many dispatches fit, and the ids of one page of them.
+
+    How many is known, unless a name, a time or ids are asked for: then they are counted.
+    """
+    known = {
         "account_id": account_id,
+        "statuses": wanted.statuses or None,
+        "traffic_center_ids": wanted.traffic_center_ids or None,
+        "most": wanted.per_page,
+        "skip": (wanted.page - 1) * wanted.per_page,
+    }
+    other = {
         "created_from": wanted.created_from,
         "created_to": wanted.created_to,
-        "statuses": wanted.statuses or None,
         "dispatch_ids": wanted.dispatch_ids or None,
-        "traffic_center_ids": wanted.traffic_center_ids or None,
         "name": wanted.name,
     }
-    total = await connection.fetchval(*SQL.count_dispatches(**restrictions))
+    is_known = all(value is None for value in other.values())
+    statement = SQL.find_dispatches(**known) if is_known else SQL.search_dispatches(**known, **other)
+    total, page = await connection.fetchrow(*statement)
+    return total, page
+
+
+async def look(
+    connection: Connection, account_id: int, dispatch_ids: Sequence[int], statuses: Sequence[str] = ()
+) -> list[tuple[DispatchView, float]]:
+    """
+    Return dispatches, newest first, with their counters and present speeds in messages a second.
+
+    *statuses* leaves out those that have none of them.
+    """
     rows = await connection.fetch(
-        *SQL.find_dispatches(**restrictions, most=wanted.per_page, skip=(wanted.page - 1) * wanted.per_page)
+        *SQL.view_dispatches(account_id=account_id, dispatch_ids=dispatch_ids, statuses=statuses or None)
     )
-    return total, [view_of(row) for row in rows]
-
-
-async def look(connection: Connection, account_id: int, dispatch_id: int) -> tuple[DispatchView, float] | None:
-    """Return a dispatch with its counters and its present speed in messages a second."""
-    rows = await connection.fetch(
-        *SQL.find_dispatches(
-            account_id=account_id, created_from=None, created_to=None, statuses=None, dispatch_ids=[dispatch_id],
-            traffic_center_ids=None, name=None, most=1, skip=0,
-        )
-    )  # fmt: skip
-    return (view_of(rows[0]), float(rows[0]["speed"])) if rows else None
+    return [(view_of(row), float(row["speed"])) for row in rows]
 
 
 async def read_links(connection: Connection) -> dict[str, tuple[int, int]]:

@@ -110,6 +110,11 @@ async def outlive(connection: Connection, dispatch_id: int, after: int, most: in
     return await connection.fetchval(*SQL.forget_settling(dispatch_id=dispatch_id, after=after + most)) is None
 
 
+async def fold_counts(connection: Connection) -> None:
+    """Keep what tells the number of dispatches short."""
+    await connection.execute(*SQL.fold_counts())
+
+
 async def note_late(connection: Connection, sender_id: int, writes: Sequence[tuple[int, dt.datetime, int]]) -> int:
     """Count the messages among *writes* (dispatch id, instant, how many) that were written after a stop took effect."""
     rows = await connection.fetch(

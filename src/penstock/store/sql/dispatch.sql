@@ -38,33 +38,41 @@ UPDATE dispatch SET rate_unit = :rate_unit, rate_value = :rate_value, rate_next_
     wake_at = CASE WHEN status = 'sending' AND wake_at < 'infinity' THEN '-infinity' ELSE wake_at END
 WHERE id = :dispatch_id;
 
--- name: count_dispatches
--- Count the dispatches that fit a filter; NULL restricts nothing.
-SELECT count(*) FROM dispatch
-WHERE account_id = :account_id AND NOT is_anonymous
-  AND (:created_from::timestamptz IS NULL OR created_at >= :created_from)
-  AND (:created_to::timestamptz IS NULL OR created_at < :created_to::timestamptz + interval '1 second')
-  AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
-  AND (:dispatch_ids::bigint[] IS NULL OR id = ANY(:dispatch_ids))
-  AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
-  AND (:name::text IS NULL OR position(lower(:name) IN lower(name)) > 0);
-
 -- name: find_dispatches
--- Read one page of the dispatches that fit a filter, newest first, with their counters.  Uses dispatch_listed.
-SELECT page.*, center.name AS traffic_center_name, counted.*
-FROM (
-    SELECT * FROM dispatch
+-- Tell how many dispatches fit a filter, and one page of them, newest first; NULL restricts nothing.  Uses dispatch_count
+-- and dispatch_listed, so that the number of dispatches does not matter; planned for the filter that is given.
+SELECT
+    (SELECT coalesce(sum(change), 0)::bigint FROM dispatch_count
+     WHERE account_id = :account_id
+       AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+       AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))) AS total,
+    ARRAY(SELECT id FROM dispatch
+          WHERE account_id = :account_id AND NOT is_anonymous
+            AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+            AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
+          ORDER BY id DESC LIMIT :most OFFSET :skip) AS page;
+
+-- name: search_dispatches
+-- The same for what dispatch_count does not know: looks at every dispatch that may fit, once.
+WITH fitting AS MATERIALIZED (
+    SELECT id FROM dispatch
     WHERE account_id = :account_id AND NOT is_anonymous
+      AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+      AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
       AND (:created_from::timestamptz IS NULL OR created_at >= :created_from)
       AND (:created_to::timestamptz IS NULL OR created_at < :created_to::timestamptz + interval '1 second')
-      AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
       AND (:dispatch_ids::bigint[] IS NULL OR id = ANY(:dispatch_ids))
-      AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
       AND (:name::text IS NULL OR position(lower(:name) IN lower(name)) > 0)
-    ORDER BY id DESC
-    LIMIT :most OFFSET :skip
-) AS page
-JOIN traffic_center center ON center.id = page.traffic_center_id
+)
+SELECT (SELECT count(*) FROM fitting) AS total,
+       ARRAY(SELECT id FROM fitting ORDER BY id DESC LIMIT :most OFFSET :skip) AS page;
+
+-- name: view_dispatches
+-- Read dispatches of an account with their counters, newest first; those that have left *statuses* since they were
+-- found are left out.  Uses the primary keys.
+SELECT dispatch.*, center.name AS traffic_center_name, counted.*
+FROM dispatch
+JOIN traffic_center center ON center.id = dispatch.traffic_center_id
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(accepted), 0)::bigint AS accepted,
            coalesce(sum(accepted_parts), 0)::bigint AS accepted_parts,
@@ -80,9 +88,11 @@ CROSS JOIN LATERAL (
            coalesce(sum(unsent_parts), 0)::bigint AS unsent_parts,
            coalesce(sum(rate_now) FILTER (WHERE window_at > clock_timestamp() - interval '3 seconds'), 0)
                AS speed
-    FROM tally WHERE tally.dispatch_id = page.id
+    FROM tally WHERE tally.dispatch_id = dispatch.id
 ) AS counted
-ORDER BY page.id DESC;
+WHERE dispatch.id = ANY(:dispatch_ids::bigint[]) AND dispatch.account_id = :account_id AND NOT is_anonymous
+  AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+ORDER BY dispatch.id DESC;
 
 -- name: read_links
 -- Read which connections the living senders hold.

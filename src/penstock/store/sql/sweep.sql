@@ -126,6 +126,21 @@ RETURNING undelivered;
 -- Note that a dispatch has nothing more to wait for, if *after* is at its end; no row: there is more.
 UPDATE dispatch SET settle_at = NULL WHERE id = :dispatch_id AND next_seq <= :after + 1 RETURNING id;
 
+-- name: fold_counts
+-- Make one row of all that tell of the same dispatches; who reads meanwhile sees either those or this one.
+WITH many AS (
+    SELECT account_id, traffic_center_id, status FROM dispatch_count
+    GROUP BY account_id, traffic_center_id, status HAVING count(*) > 1
+), old AS (
+    SELECT dispatch_count.ctid AS place FROM dispatch_count JOIN many USING (account_id, traffic_center_id, status)
+    FOR UPDATE OF dispatch_count SKIP LOCKED
+), gone AS (
+    DELETE FROM dispatch_count USING old WHERE dispatch_count.ctid = old.place RETURNING dispatch_count.*
+)
+INSERT INTO dispatch_count (account_id, traffic_center_id, status, change)
+SELECT account_id, traffic_center_id, status, sum(change) FROM gone
+GROUP BY account_id, traffic_center_id, status HAVING sum(change) <> 0;
+
 -- name: note_late
 -- Count what a sender that lost its lease had written after a stop took effect; it must be nothing.
 INSERT INTO tally AS t (dispatch_id, sender_id, carrier_id, late)

@@ -125,6 +125,35 @@ CREATE INDEX dispatch_expiring ON dispatch (expires_at) WHERE expires_at IS NOT 
 CREATE INDEX dispatch_settling ON dispatch (settle_at) WHERE settle_at IS NOT NULL;
 CREATE INDEX dispatch_listed ON dispatch (account_id, id DESC) WHERE NOT is_anonymous;
 
+-- How many dispatches an account has in each status, so that a list need not count them: the sum of *change*.
+-- Anonymous ones are in no list.  Rows are only added, so that no two moves wait for each other, and folded into one
+-- for each status by the sweeper.
+CREATE TABLE dispatch_count (
+    account_id bigint NOT NULL,
+    traffic_center_id bigint NOT NULL,
+    status text NOT NULL,
+    change bigint NOT NULL CHECK (change <> 0)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX dispatch_count_listed ON dispatch_count (account_id, status);
+
+-- Triggers, because a statement could forget it; their conditions cost single messages nothing to speak of.
+CREATE FUNCTION count_dispatch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO dispatch_count VALUES (OLD.account_id, OLD.traffic_center_id, OLD.status, -1);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO dispatch_count VALUES (NEW.account_id, NEW.traffic_center_id, NEW.status, 1);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_made AFTER INSERT ON dispatch
+    FOR EACH ROW WHEN (NOT NEW.is_anonymous) EXECUTE FUNCTION count_dispatch();
+CREATE TRIGGER count_moved AFTER UPDATE OF status ON dispatch
+    FOR EACH ROW WHEN (NOT NEW.is_anonymous AND OLD.status <> NEW.status) EXECUTE FUNCTION count_dispatch();
+CREATE TRIGGER count_deleted AFTER DELETE ON dispatch
+    FOR EACH ROW WHEN (NOT OLD.is_anonymous) EXECUTE FUNCTION count_dispatch();
+
 CREATE TABLE message (
     dispatch_id bigint NOT NULL,
     seq integer NOT NULL CHECK (seq > 0),
