@@ -43,6 +43,21 @@ async def test_a_list_says_how_many_fit(stage: Stage) -> None:
         await fold(stage)
 
 
+async def test_a_dispatch_is_counted_where_it_stands(stage: Stage) -> None:
+    """Through the whole life of a dispatch the totals of all statuses show it once, where it stands."""
+    dispatch_id = await stage.create()
+    await stage.fill(dispatch_id, 1)
+    for act in (
+        None, stage.dispatches.start, stage.stops.pause, stage.dispatches.resume, stage.stops.stop,
+    ):  # fmt: skip
+        if act is not None:
+            await act(stage.caller, dispatch_id)
+        stands = await stage.status(dispatch_id)
+        totals = {one: await total(stage, DispatchFilter(statuses=(one,))) for one in DispatchStatus}
+
+        assert totals == {one: int(one is stands) for one in DispatchStatus}
+
+
 async def test_pages_follow_each_other(stage: Stage) -> None:
     """The pages of a list show each dispatch that fits once, the newest first, by whatever it is filtered."""
     ids = [await stage.begin(1) for _ in range(5)]
@@ -69,6 +84,7 @@ async def test_traffic_centers_are_counted_apart(stage: Stage) -> None:
     assert await total(stage, DispatchFilter(traffic_center_ids=(center_id,))) == 2
     assert await total(stage, DispatchFilter()) == 3
     assert await total(other, DispatchFilter()) == 1
+    await other.strike()
 
 
 async def test_single_messages_are_in_no_list(stage: Stage) -> None:
@@ -83,6 +99,7 @@ async def test_single_messages_are_in_no_list(stage: Stage) -> None:
         await messages.send(stage.caller, [text], None)
     finally:
         running.cancel()
+        await asyncio.wait([running])
 
     assert await stage.fetch("SELECT count(*) FROM dispatch") == [(1,)]
     assert await stage.dispatches.find(stage.caller, DispatchFilter()) == (0, [])

@@ -127,7 +127,7 @@ async def find(connection: Connection, account_id: int, wanted: DispatchFilter) 
     }
     is_known = all(value is None for value in other.values())
     statement = SQL.find_dispatches(**known) if is_known else SQL.search_dispatches(**known, **other)
-    total, page = await connection.fetchrow(*statement)
+    [(total, page)] = await connection.fetch(*statement)
     return total, page
 
 
