@@ -12,6 +12,7 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
+from penstock.domain.lifecycle import DispatchStatus
 from penstock.store.statements import Statement, Statements
 
 #: Looks at one statement; the median counts.
@@ -83,7 +84,10 @@ class Store:
     async def costs(self) -> list[Cost]:
         """Explain the statements that every claim and every round of the sweeper runs, and those of the list."""
         account_id = await self._connection.fetchval("SELECT min(id) FROM account")
-        listed = {"account_id": account_id, "statuses": None, "traffic_center_ids": None, "most": 100, "skip": 0}
+        listed = {
+            "account_id": account_id, "statuses": list(DispatchStatus), "traffic_center_ids": None,
+            "most": 100, "skip": 0,
+        }  # fmt: skip
         named = {"created_from": None, "created_to": None, "dispatch_ids": None, "name": "ROBE"}
         claim, sweep, dispatch = Statements("claim"), Statements("sweep"), Statements("dispatch")
         return [

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 
 import msgspec
 
@@ -9,6 +10,7 @@ from penstock.domain.lifecycle import DispatchStatus
 from penstock.domain.model import DispatchFilter, Schedule, SingleMessage
 from penstock.engine.messages import Messages
 from penstock.store import dispatches, keys, sweeps
+from tests.harness.plans import touched
 from tests.harness.stage import LIFETIME, Stage
 
 #: Dispatches that are moved while somebody looks.
@@ -85,6 +87,26 @@ async def test_traffic_centers_are_counted_apart(stage: Stage) -> None:
     assert await total(stage, DispatchFilter()) == 3
     assert await total(other, DispatchFilter()) == 1
     await other.strike()
+
+
+async def test_a_page_looks_at_little_more_than_it_shows(stage: Stage) -> None:
+    """The oldest dispatch, the only one with its status, is found without looking at the thousands that are newer."""
+    oldest = await stage.create()
+    await stage.fetch(
+        "INSERT INTO dispatch (account_id, traffic_center_id, name, channel_type, sender_name, content, priority,"
+        " use_local_time, default_zone, status, started_at)"
+        " SELECT account_id, traffic_center_id, name, channel_type, sender_name, content, priority,"
+        " use_local_time, default_zone, 'done', now() FROM dispatch, generate_series(1, 5000)"
+    )
+    await fold(stage)
+    await stage.fetch("ANALYZE dispatch, dispatch_count")
+    text, *values = dispatches.SQL.find_dispatches(
+        account_id=stage.caller.account_id, statuses=["initiated"], traffic_center_ids=None, most=10, skip=0
+    )
+    [(plan,)] = await stage.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", *values)
+
+    assert touched(json.loads(str(plan))[0]["Plan"]) < 50
+    assert (await stage.fetch(text, *values)) == [(1, [oldest])]
 
 
 async def test_single_messages_are_in_no_list(stage: Stage) -> None:

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from asyncpg import CheckViolationError
@@ -20,6 +19,7 @@ from penstock.domain.lifecycle import (
     message_status,
 )
 from penstock.store import sweeps
+from tests.harness.plans import touched
 from tests.harness.stage import LIFETIME, Stage
 
 S = DispatchStatus
@@ -154,13 +154,7 @@ async def test_the_view_looks_once_at_each_fact(stage: Stage) -> None:
         f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM message_status WHERE dispatch_id = {dispatch_id} AND seq > 0"
     )
 
-    assert _touched(json.loads(str(plan))[0]["Plan"]) < 12 * 2000
-
-
-def _touched(node: dict[str, Any]) -> float:
-    """Return how many rows a plan handled, those that it threw away included."""
-    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
-    return rows * node["Actual Loops"] + sum(map(_touched, node.get("Plans", [])))
+    assert touched(json.loads(str(plan))[0]["Plan"]) < 12 * 2000
 
 
 async def _set_facts(

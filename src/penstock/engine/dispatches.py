@@ -35,7 +35,7 @@ class Dispatches:
     All that is done with a dispatch but filling and stopping it.
 
     *database* may plan its statements once; *planning* is the same database, but plans each time: which index
-    serves a list depends on what it is filtered by.
+    serves a list depends on what is asked for.
     """
 
     def __init__(self, database: Database, planning: Database) -> None:

@@ -114,7 +114,7 @@ async def find(connection: Connection, account_id: int, wanted: DispatchFilter) 
     """
     known = {
         "account_id": account_id,
-        "statuses": wanted.statuses or None,
+        "statuses": sorted(set(wanted.statuses or DispatchStatus)),
         "traffic_center_ids": wanted.traffic_center_ids or None,
         "most": wanted.per_page,
         "skip": (wanted.page - 1) * wanted.per_page,
@@ -137,10 +137,12 @@ async def look(
     """
     Return dispatches, newest first, with their counters and present speeds in messages a second.
 
-    *statuses* leaves out those that have none of them.
+    *statuses*, if there are any, leave out those that have none of them.
     """
     rows = await connection.fetch(
-        *SQL.view_dispatches(account_id=account_id, dispatch_ids=dispatch_ids, statuses=statuses or None)
+        *SQL.view_dispatches(
+            account_id=account_id, dispatch_ids=dispatch_ids, statuses=list(statuses or DispatchStatus)
+        )
     )
     return [(view_of(row), float(row["speed"])) for row in rows]
 

@@ -39,25 +39,27 @@ UPDATE dispatch SET rate_unit = :rate_unit, rate_value = :rate_value, rate_next_
 WHERE id = :dispatch_id;
 
 -- name: find_dispatches
--- Tell how many dispatches fit a filter, and one page of them, newest first; NULL restricts nothing.  Uses dispatch_count
--- and dispatch_listed, so that the number of dispatches does not matter; planned for the filter that is given.
+-- Tell how many dispatches have these statuses, and one page of them, newest first; no traffic centers: of all of them.
+-- Uses dispatch_count, and dispatch_listed once for each status: no more is looked at than the pages up to this one
+-- hold of each.  One look for all statuses at once read all that was newer: with 5 in 100,000, 19 ms.
 SELECT
     (SELECT coalesce(sum(change), 0)::bigint FROM dispatch_count
-     WHERE account_id = :account_id
-       AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+     WHERE account_id = :account_id AND status = ANY(:statuses::text[])
        AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))) AS total,
-    ARRAY(SELECT id FROM dispatch
-          WHERE account_id = :account_id AND NOT is_anonymous
-            AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
-            AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
-          ORDER BY id DESC LIMIT :most OFFSET :skip) AS page;
+    ARRAY(SELECT newest.id FROM unnest(:statuses::text[]) AS wanted (status)
+          CROSS JOIN LATERAL (
+              SELECT id FROM dispatch
+              WHERE account_id = :account_id AND NOT is_anonymous AND dispatch.status = wanted.status
+                AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
+              ORDER BY -id LIMIT :most::bigint + :skip::bigint) AS newest
+          ORDER BY newest.id DESC LIMIT :most OFFSET :skip) AS page;
 
 -- name: search_dispatches
--- The same for what dispatch_count does not know: looks at every dispatch that may fit, once.
+-- The same for what dispatch_count does not know; NULL restricts nothing.  Looks at every dispatch that may fit, once.
 WITH fitting AS MATERIALIZED (
     SELECT id FROM dispatch
     WHERE account_id = :account_id AND NOT is_anonymous
-      AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+      AND status = ANY(:statuses::text[])
       AND (:traffic_center_ids::bigint[] IS NULL OR traffic_center_id = ANY(:traffic_center_ids))
       AND (:created_from::timestamptz IS NULL OR created_at >= :created_from)
       AND (:created_to::timestamptz IS NULL OR created_at < :created_to::timestamptz + interval '1 second')
@@ -91,7 +93,7 @@ CROSS JOIN LATERAL (
     FROM tally WHERE tally.dispatch_id = dispatch.id
 ) AS counted
 WHERE dispatch.id = ANY(:dispatch_ids::bigint[]) AND dispatch.account_id = :account_id AND NOT is_anonymous
-  AND (:statuses::text[] IS NULL OR status = ANY(:statuses))
+  AND status = ANY(:statuses::text[])
 ORDER BY dispatch.id DESC;
 
 -- name: read_links

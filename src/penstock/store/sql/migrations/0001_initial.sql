@@ -123,7 +123,8 @@ CREATE INDEX dispatch_completing ON dispatch (completion_time)
     WHERE completion_time IS NOT NULL AND status IN ('scheduled', 'sending', 'paused');
 CREATE INDEX dispatch_expiring ON dispatch (expires_at) WHERE expires_at IS NOT NULL AND status = 'sending';
 CREATE INDEX dispatch_settling ON dispatch (settle_at) WHERE settle_at IS NOT NULL;
-CREATE INDEX dispatch_listed ON dispatch (account_id, id DESC) WHERE NOT is_anonymous;
+-- By -id, so that no other index has this order: the primary key looked as good, and walked over all that is newer.
+CREATE INDEX dispatch_listed ON dispatch (account_id, status, (-id)) WHERE NOT is_anonymous;
 
 -- How many dispatches an account has in each status, so that a list need not count them: the sum of *change*.
 -- Anonymous ones are in no list.  Rows are only added, so that no two moves wait for each other, and folded into one
