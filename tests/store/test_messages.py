@@ -43,3 +43,23 @@ async def test_ids_that_a_crash_took_back_are_not_used_again(
         uuids += await first.send(stage.caller, [_MESSAGE], next(keys))
 
     assert len({parse_message_uuid(str(uuid)) for uuid in uuids}) == 4
+
+
+async def test_clients_that_come_back_share_a_transaction(database: Database, stage: Stage) -> None:
+    """Clients that send one message after the other are stored together in each round, not half of them."""
+    messages = Messages(database, default_zone="Europe/Moscow", lifetime=LIFETIME)
+    running = asyncio.create_task(messages.run())
+
+    async def send_three() -> list[int]:
+        uuids = [str((await messages.send(stage.caller, [_MESSAGE], None))[0]) for _ in range(3)]
+        return [key[0] for uuid in uuids if (key := parse_message_uuid(uuid))]
+
+    # The second half comes while the first is being stored.
+    sending = [asyncio.create_task(send_three()) for _ in range(8)]
+    await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED, timeout=0)
+    sending += [asyncio.create_task(send_three()) for _ in range(8)]
+    rounds = await asyncio.gather(*sending)
+    running.cancel()
+
+    # Messages of one transaction share their dispatch here, as they share all settings.
+    assert len({dispatch_id for ids in rounds for dispatch_id in ids}) <= 5

@@ -2,7 +2,8 @@
 Single messages: one-time codes and notices.
 
 What many requests bring at the same time is stored by one transaction (group commit): while one
-commits the next ones gather.  Messages that share all their settings become one anonymous
+commits the next ones gather, and those who were just answered and ask again join them; a client that
+is alone waits for nobody.  Messages that share all their settings become one anonymous
 dispatch, whose template is the text itself; so one engine sends everything.
 """
 
@@ -36,6 +37,9 @@ _IDS_DRAWN = 200
 _IDS_KEPT = 60.0
 #: Requests that one transaction stores.
 _GROUP = 2000
+#: Seconds in which whoever was just answered may ask again before the next transaction.  Of 64 clients that post one
+#: message after the other it stores all then, not half of them.
+_GATHER = 0.01
 
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
 
@@ -69,17 +73,16 @@ class Messages:
         self._default_zone = default_zone
         self._lifetime = lifetime
         self._waiting: list[_Request] = []
-        self._something = asyncio.Event()
+        self._enough = 1  #: requests that the next transaction need not wait for more of
+        self._enough_came = asyncio.Event()
         self._ids: list[int] = []
         self._drawn_at = 0.0
 
     async def run(self) -> None:
         """Store what comes, for ever."""
         while True:
-            await self._something.wait()
+            await self._gather()
             group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
-            if not self._waiting:
-                self._something.clear()
             try:
                 with self._drawn_for_good():
                     async with self._database.transaction() as connection:
@@ -88,10 +91,22 @@ class Messages:
                 for request in group:
                     if not request.stored.done():
                         request.stored.set_exception(error)
-                continue
-            for request in group:
-                if not request.stored.done():
-                    request.stored.set_result(None)
+            else:
+                for request in group:
+                    if not request.stored.done():
+                        request.stored.set_result(None)
+            self._enough = min(_GROUP, len(group) + len(self._waiting))
+
+    async def _gather(self) -> None:
+        """Wait for requests: a moment for as many as came lately, and then for any."""
+        self._enough_came.clear()
+        if len(self._waiting) < self._enough:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER):
+                    await self._enough_came.wait()
+        self._enough = 1
+        if not self._waiting:
+            await self._enough_came.wait()
 
     async def send(self, caller: Caller, wanted: Sequence[SingleMessage], once: Idempotency | None) -> list[str | int]:
         """Store messages durably and let them go; returns for each its messageUuid or the code that kept it out."""
@@ -106,7 +121,8 @@ class Messages:
                 return await only_once.carry_out(self._database, caller, once, list[str | int], store)
         if request.ready:
             self._waiting.append(request)
-            self._something.set()
+            if len(self._waiting) >= self._enough:
+                self._enough_came.set()
             await request.stored
         return request.answer
 
