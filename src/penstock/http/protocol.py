@@ -18,15 +18,19 @@ import asyncio
 import enum
 import resource
 from collections import Counter
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httptools
 import msgspec
+from starlette.responses import Response
+from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from penstock.domain.errors import BadRequest, CallerError, RequestTimeout, StoreUnavailable
 from penstock.http.answers import answer_error
+from penstock.http.whole import EXTENSION
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -80,6 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._received = 0  #: octets since the request before
         self._body = 0  #: octets of the body
         self._body_before = 0  #: those of earlier looks
+        self._extensions: dict[str, Any] = {EXTENSION: self._answer_whole}
         self._stalled_at: float | None = None
         self._look_later: asyncio.TimerHandle | None = None
         self._fault: CallerError | None = None
@@ -101,6 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._look_later is not None:
             self._look_later.cancel()
         super().connection_lost(exc)
+        self._extensions.clear()  # they lead back here: only the garbage collector would find that
 
     def data_received(self, data: bytes) -> None:
         """Take octets."""
@@ -145,6 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._fault is not None:
             raise self._fault  # ends the parsing; `data_received` refuses
         super().on_headers_complete()
+        self.scope["extensions"] = self._extensions
         self._phase = _BODY
         self._body = self._body_before = 0
 
@@ -159,6 +166,29 @@ class BoundedProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         self._received = 0
         super().on_message_complete()
+
+    # Answers.
+
+    def _answer_whole(self, scope: Scope, response: Response) -> bool:
+        """Do at once what the two events of an answer make a `RequestResponseCycle` do, for the usual one."""
+        cycle = self.cycle
+        is_usual = (
+            cycle.scope is scope  # no other request waits behind it
+            and response.status_code == HTTPStatus.OK
+            and scope["method"] != "HEAD"
+            and cycle.keep_alive
+            and not (cycle.disconnected or cycle.response_started or self.flow.write_paused)
+        )
+        if is_usual:
+            lines = [STATUS_LINE[HTTPStatus.OK]]
+            for name, value in (*cycle.default_headers, *response.raw_headers):
+                lines += (name, b": ", value, b"\r\n")
+            self.transport.write(b"".join((*lines, b"\r\n", response.body)))
+            cycle.response_started = cycle.response_complete = True
+            cycle.waiting_for_100_continue = False
+            cycle.message_event.set()
+            cycle.on_response()
+        return is_usual
 
     # Patience.
 
