@@ -12,6 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import asyncpg
 
@@ -27,16 +28,16 @@ from penstock.engine import once as only_once
 from penstock.engine.filling import is_zoned
 from penstock.engine.lease import clock
 from penstock.engine.signals import WORK
-from penstock.store import facts, halts, messages, sweeps
+from penstock.store import facts, messages, sweeps
 from penstock.store.database import Connection, Database
-from penstock.store.messages import Anonymous, MessageRow, Run
+from penstock.store.messages import Anonymous, Run, Single
 from penstock.store.rows import ANY_ZONE, BEGINNING
 
 _IDS_DRAWN = 200
 #: Seconds that ids wait to be used: later their period may have been closed, much later dropped.
 _IDS_KEPT = 60.0
-#: Requests that one transaction stores.
-_GROUP = 2000
+#: Messages that one transaction stores at most, but for a single request of more.
+_GROUP = 5000
 #: Seconds in which whoever was just answered may ask again before the next transaction.  Of 64 clients that post one
 #: message after the other it stores all then, not half of them.
 _GATHER = 0.01
@@ -73,7 +74,8 @@ class Messages:
         self._default_zone = default_zone
         self._lifetime = lifetime
         self._waiting: list[_Request] = []
-        self._enough = 1  #: requests that the next transaction need not wait for more of
+        self._coming = 0  #: messages that wait
+        self._enough = 1  #: messages with which the next transaction waits for no more
         self._enough_came = asyncio.Event()
         self._ids: list[int] = []
         self._drawn_at = 0.0
@@ -82,7 +84,7 @@ class Messages:
         """Store what comes, for ever."""
         while True:
             await self._gather()
-            group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
+            group, size = self._take()
             try:
                 with self._drawn_for_good():
                     async with self._database.transaction() as connection:
@@ -95,18 +97,27 @@ class Messages:
                 for request in group:
                     if not request.stored.done():
                         request.stored.set_result(None)
-            self._enough = min(_GROUP, len(group) + len(self._waiting))
+            self._enough = min(_GROUP, size + self._coming)
 
     async def _gather(self) -> None:
-        """Wait for requests: a moment for as many as came lately, and then for any."""
+        """Wait for messages: a moment for as many as came lately, and then for any."""
         self._enough_came.clear()
-        if len(self._waiting) < self._enough:
+        if self._coming < self._enough:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GATHER):
                     await self._enough_came.wait()
         self._enough = 1
         if not self._waiting:
             await self._enough_came.wait()
+
+    def _take(self) -> tuple[list[_Request], int]:
+        """Return the requests that one transaction stores, and how many messages they are."""
+        sizes = accumulate(len(one.ready) for one in self._waiting)
+        count = max(1, sum(size <= _GROUP for size in sizes))
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        size = sum(len(one.ready) for one in group)
+        self._coming -= size
+        return group, size
 
     async def send(self, caller: Caller, wanted: Sequence[SingleMessage], once: Idempotency | None) -> list[str | int]:
         """Store messages durably and let them go; returns for each its messageUuid or the code that kept it out."""
@@ -121,7 +132,8 @@ class Messages:
                 return await only_once.carry_out(self._database, caller, once, list[str | int], store)
         if request.ready:
             self._waiting.append(request)
-            if len(self._waiting) >= self._enough:
+            self._coming += len(request.ready)
+            if self._coming >= self._enough:
                 self._enough_came.set()
             await request.stored
         return request.answer
@@ -202,16 +214,14 @@ class Messages:
             for one in request.ready:
                 groups.setdefault(_settings(request.caller, one.message), []).append((request, one))
         ids = await self._draw(connection, len(groups))
-        rows: list[MessageRow] = []
+        singles: list[Single] = []
         runs: list[Run] = []
         made: list[Anonymous] = []
         for dispatch_id, group in zip(ids, groups.values(), strict=True):
             group.sort(key=lambda member: member[1].zone)
             for seq, (request, one) in enumerate(group, 1):
-                rows.append(
-                    MessageRow(
-                        dispatch_id, seq, one.destination, one.parts, [one.message.content], one.message.external_id
-                    )
+                singles.append(
+                    Single(dispatch_id, seq, one.destination, one.parts, one.message.content, one.message.external_id)
                 )
                 request.answer[one.position] = message_uuid(dispatch_id, seq)
                 if runs and runs[-1].dispatch_id == dispatch_id and runs[-1].zone == one.zone:
@@ -220,10 +230,9 @@ class Messages:
                     runs.append(Run(dispatch_id, seq, seq + 1, one.zone, 0))
             made.append(_anonymous(dispatch_id, group))
         if made:
-            await messages.insert_anonymous(connection, made, wake_at=BEGINNING, lifetime=self._lifetime)
-            await messages.copy(connection, rows)
-            await messages.add_slices(connection, runs)
-            await halts.notify(connection, WORK)
+            await messages.store_singles(
+                connection, made, singles, runs, wake_at=BEGINNING, lifetime=self._lifetime, said=WORK
+            )
 
     @contextlib.contextmanager
     def _drawn_for_good(self) -> Iterator[None]:

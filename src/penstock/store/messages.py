@@ -92,13 +92,47 @@ class Anonymous(NamedTuple):
     zones: tuple[str, ...]
 
 
-async def insert_anonymous(
-    connection: Connection, made: Sequence[Anonymous], *, wake_at: dt.datetime, lifetime: int
+class Single(NamedTuple):
+    """A single message; its text is all that its dispatch does not say."""
+
+    dispatch_id: int
+    seq: int
+    destination: int
+    parts: int
+    text: str
+    external_id: str | None
+
+
+async def store_singles(
+    connection: Connection,
+    made: Sequence[Anonymous],
+    singles: Sequence[Single],
+    runs: Sequence[Run],
+    *,
+    wake_at: dt.datetime,
+    lifetime: int,
+    said: str,
 ) -> None:
-    """Store the dispatches of single messages, already under way; those without times of their own have a lifetime."""
+    """
+    Store single messages with their dispatches, make them claimable and say so once the transaction commits.
+
+    Dispatches without times of their own have a *lifetime*.
+    """
+    message_ids, seqs, destinations, message_parts, texts, external_ids = zip(*singles, strict=True)
     await connection.execute(
-        *SQL.insert_anonymous(
+        *SQL.store_singles(
             lifetime=lifetime,
+            said=said,
+            message_ids=message_ids,
+            seqs=seqs,
+            destinations=destinations,
+            message_parts=message_parts,
+            texts=texts,
+            external_ids=external_ids,
+            run_ids=[run.dispatch_id for run in runs],
+            first_seqs=[run.first_seq for run in runs],
+            end_seqs=[run.end_seq for run in runs],
+            run_zones=[run.zone for run in runs],
             ids=[one.dispatch_id for one in made],
             account_ids=[one.account_id for one in made],
             traffic_center_ids=[one.traffic_center_id for one in made],

@@ -28,8 +28,10 @@ INSERT INTO slice (dispatch_id, next_seq, end_seq, zone)
 SELECT dispatch_id, first_seq, end_seq, zone FROM run
 WHERE NOT EXISTS (SELECT FROM longer WHERE longer.dispatch_id = run.dispatch_id AND longer.first_seq = run.first_seq);
 
--- name: insert_anonymous
--- Store the dispatches of single messages, already under way.
+-- name: store_singles
+-- Store single messages with the dispatches behind them, already under way, and tell the senders.  One statement: with
+-- four of them, one a COPY, a group of sixty took 1.6 ms instead of 1.2, and one of a thousand no less than now.
+WITH made AS (
 INSERT INTO dispatch (id, account_id, traffic_center_id, is_anonymous, name, channel_type, sender_name, content,
                       priority, use_local_time, send_time, completion_time, hours, days, default_zone, ttl,
                       tags, short_url, callback_url, callback_events, status, started_at, wake_at,
@@ -51,7 +53,20 @@ FROM unnest(:ids::bigint[], :account_ids::bigint[], :traffic_center_ids::bigint[
     AS d (id, account_id, traffic_center_id, channel_type, sender_name, priority, use_local_time,
           send_time, completion_time, hours, days, ttl, tags, short_url, callback_url, callback_events,
           status, wake_at, messages, parts, zones)
-JOIN account ON account.id = d.account_id;
+JOIN account ON account.id = d.account_id
+), written AS (
+INSERT INTO message (dispatch_id, seq, destination, parts, substitutions, external_id)
+SELECT dispatch_id, seq, destination, parts, ARRAY[text], external_id
+FROM unnest(:message_ids::bigint[], :seqs::integer[], :destinations::bigint[], :message_parts::smallint[],
+            :texts::text[], :external_ids::text[])
+    AS m (dispatch_id, seq, destination, parts, text, external_id)
+), cut AS (
+INSERT INTO slice (dispatch_id, next_seq, end_seq, zone)
+SELECT dispatch_id, first_seq, end_seq, zone
+FROM unnest(:run_ids::bigint[], :first_seqs::integer[], :end_seqs::integer[], :run_zones::text[])
+    AS run (dispatch_id, first_seq, end_seq, zone)
+)
+SELECT pg_notify('penstock', :said);
 
 -- name: next_ids
 -- Draw ids for new dispatches.
