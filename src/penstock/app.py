@@ -31,7 +31,7 @@ from penstock.http.limits import Limits
 from penstock.http.protocol import BoundedProtocol
 from penstock.http.service import Services
 from penstock.store import halts
-from penstock.store.database import PLANNED_EACH_TIME, PLANNED_ONCE, Database
+from penstock.store.database import PLANNED_ONCE, Database
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ KEEP_ALIVE_SECONDS = 65
 class _Pools(NamedTuple):
     """The connections of one API process to PostgreSQL."""
 
-    database: Database  #: for lists and for the sweeper, whose statements are planned each time
+    database: Database  #: for searches, exports and the sweeper, whose statements may be planned each time
     quick: Database  #: for what is asked often, by key, and planned once
     halting: Database  #: for stops alone, which so never wait for a filling
 
@@ -68,7 +68,7 @@ async def _open_pools(dsn: str) -> AsyncIterator[_Pools]:
             return database
 
         yield _Pools(
-            await connect(API_CONNECTIONS - QUICK_CONNECTIONS - HALT_CONNECTIONS, PLANNED_EACH_TIME),
+            await connect(API_CONNECTIONS - QUICK_CONNECTIONS - HALT_CONNECTIONS, {}),
             await connect(QUICK_CONNECTIONS, PLANNED_ONCE),
             await connect(HALT_CONNECTIONS, halts.SESSION),
         )

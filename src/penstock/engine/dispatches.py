@@ -34,13 +34,13 @@ class Dispatches:
     """
     All that is done with a dispatch but filling and stopping it.
 
-    *database* may plan its statements once; *planning* is the same database, but plans each time: which index
-    serves a list depends on what is asked for.
+    *database* is for what is found by key or index, and may plan its statements once; *slow* is the same database for
+    searches and exports, which so hold up nothing else.
     """
 
-    def __init__(self, database: Database, planning: Database) -> None:
+    def __init__(self, database: Database, slow: Database) -> None:
         self._database = database
-        self._planning = planning
+        self._slow = slow
 
     async def create(self, caller: Caller, draft: DispatchDraft, once: Idempotency | None) -> int:
         """Store a new dispatch durably and return its id."""
@@ -86,7 +86,7 @@ class Dispatches:
 
     async def find(self, caller: Caller, wanted: DispatchFilter) -> tuple[int, list[DispatchView]]:
         """Return how many dispatches fit and one page of them, newest first."""
-        async with self._planning.connection() as connection:
+        async with (self._slow if dispatches.is_search(wanted) else self._database).connection() as connection:
             total, page = await dispatches.find(connection, caller.account_id, wanted)
         if not page:
             return total, []
@@ -127,7 +127,7 @@ class Dispatches:
             raise DispatchNotFound(dispatch_id)
         after = 0
         while True:
-            async with self._planning.connection() as connection:
+            async with self._slow.connection() as connection:
                 page = await messages.lines(connection, dispatch_id, after, _EXPORT_PAGE)
                 # Asked after the page was read: until then it was whole.
                 if not await retention.is_kept(connection, dispatch_id):

@@ -42,10 +42,6 @@ PLANNED_ONCE = {
     "enable_mergejoin": "off",
 }
 
-#: For sessions whose statements search by very different things: planned for them each time.  Left to itself the server
-#: takes one plan for all as soon as that seems no dearer than the last five, and a search by id pays for those by name.
-PLANNED_EACH_TIME = {"plan_cache_mode": "force_custom_plan"}
-
 #: The one channel of NOTIFY; `penstock.engine.signals` tells what is said on it.
 CHANNEL = "penstock"
 

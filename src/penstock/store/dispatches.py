@@ -106,27 +106,28 @@ async def set_rate(
     )
 
 
-async def find(connection: Connection, account_id: int, wanted: DispatchFilter) -> tuple[int, list[int]]:
-    """
-    Return how many dispatches fit, and the ids of one page of them.
+def is_search(wanted: DispatchFilter) -> bool:
+    """Tell whether every dispatch of the account has to be looked at to find those that fit."""
+    restrictions = (wanted.created_from, wanted.created_to, wanted.name)
+    return not wanted.dispatch_ids and any(value is not None for value in restrictions)
 
-    How many is known, unless a name, a time or ids are asked for: then they are counted.
-    """
-    known = {
+
+async def find(connection: Connection, account_id: int, wanted: DispatchFilter) -> tuple[int, list[int]]:
+    """Return how many dispatches fit, and the ids of one page of them."""
+    values = {
         "account_id": account_id,
-        "statuses": sorted(set(wanted.statuses or DispatchStatus)),
+        "statuses": wanted.statuses or None,
         "traffic_center_ids": wanted.traffic_center_ids or None,
         "most": wanted.per_page,
         "skip": (wanted.page - 1) * wanted.per_page,
     }
-    other = {
-        "created_from": wanted.created_from,
-        "created_to": wanted.created_to,
-        "dispatch_ids": wanted.dispatch_ids or None,
-        "name": wanted.name,
-    }
-    is_known = all(value is None for value in other.values())
-    statement = SQL.find_dispatches(**known) if is_known else SQL.search_dispatches(**known, **other)
+    more = {"created_from": wanted.created_from, "created_to": wanted.created_to, "name": wanted.name}
+    if wanted.dispatch_ids:
+        statement = SQL.find_among(**values, **more, dispatch_ids=wanted.dispatch_ids)
+    elif is_search(wanted):
+        statement = SQL.search_dispatches(**values, **more)
+    else:
+        statement = SQL.find_dispatches(**values | {"statuses": sorted(set(wanted.statuses or DispatchStatus))})
     [(total, page)] = await connection.fetch(*statement)
     return total, page
 
