@@ -38,9 +38,10 @@ _IDS_DRAWN = 200
 _IDS_KEPT = 60.0
 #: Messages that one transaction stores at most, but for a single request of more.
 _GROUP = 5000
-#: Seconds in which whoever was just answered may ask again before the next transaction.  Of 64 clients that post one
-#: message after the other it stores all then, not half of them.
-_GATHER = 0.01
+#: Seconds in which whoever was just answered may ask again before the next transaction: so many for each message that
+#: came lately, about what it takes to take one in, and so many at most.  Of 64 clients that post one message after the
+#: other it stores all then, not half of them; and two that came together by chance wait for no third.
+_GATHER_EACH, _GATHER_MOST = 0.0002, 0.015
 
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
 
@@ -104,7 +105,7 @@ class Messages:
         self._enough_came.clear()
         if self._coming < self._enough:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GATHER):
+                async with asyncio.timeout(min(_GATHER_EACH * self._enough, _GATHER_MOST)):
                     await self._enough_came.wait()
         self._enough = 1
         if not self._waiting:
