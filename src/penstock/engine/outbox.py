@@ -49,7 +49,6 @@ class Outbox:
     def __init__(self) -> None:
         self._waiting: tuple[deque[Outgoing], ...] = tuple(deque() for _ in Priority)
         self._halts: dict[int, int] = {}
-        self._halting: set[int] = set()  #: halted dispatches of which claims are still in hand
         self.held: set[Held] = set()
         self.unresolved = 0  #: messages claimed and without outcome, written ones included
         self.ended: list[Held] = []  #: claims to be released
@@ -114,20 +113,19 @@ class Outbox:
     @property
     def is_halting(self) -> bool:
         """Whether outcomes of a halted dispatch are still to come."""
-        return bool(self._halting)
+        return any(map(self.is_halted, self.held))
 
     @property
     def is_waited_for(self) -> bool:
         """Whether somebody waits that claims are released: the last ones in hand of a halted dispatch have ended."""
-        return any(self.is_halted(held) and held.dispatch_id not in self._halting for held in self.ended)
+        ended = {held.dispatch_id for held in self.ended if self.is_halted(held)}
+        return bool(ended) and bool(ended - {held.dispatch_id for held in self.held if self.is_halted(held)})
 
     def halt(self, dispatch_id: int, halts: int) -> bool:
         """Write nothing more of claims from before a halt; tells whether it was news."""
         if self._halts.get(dispatch_id, 0) >= halts:
             return False
         self._halts[dispatch_id] = halts
-        if any(held.dispatch_id == dispatch_id for held in self.held):
-            self._halting.add(dispatch_id)
         self._take_out(lambda held: held.dispatch_id == dispatch_id and held.halts < halts)
         if len(self._halts) > 10_000:  # noqa: PLR2004 - old halts of which nothing is held
             mine = {held.dispatch_id for held in self.held}
@@ -160,5 +158,3 @@ class Outbox:
     def _end(self, held: Held) -> None:
         self.held.discard(held)
         self.ended.append(held)
-        if held.dispatch_id in self._halting and not any(one.dispatch_id == held.dispatch_id for one in self.held):
-            self._halting.discard(held.dispatch_id)
