@@ -76,11 +76,12 @@ class Claimer:
                 mine = await claims.find_own(connection, self._sender_id)
             held = known()
             unknown = [run for run in mine if (run.dispatch_id, run.first_seq) not in held]
+            if not unknown:
+                return
             keys = [(run.dispatch_id, run.first_seq) for run in unknown]
             back = [(run.dispatch_id, run.first_seq, run.end_seq, run.zone) for run in unknown]
             outcomes = Outcomes(held=keys, ended=keys, back=back)
-            record = partial(facts.record_outcomes, sender_id=self._sender_id, outcomes=outcomes)
-            if not unknown or await self._database.write(record):
+            if await self._database.write(partial(facts.record_outcomes, sender_id=self._sender_id, outcomes=outcomes)):
                 return
 
     def _advance(self, plan: "_Plan", taken: int) -> Advance:

@@ -28,7 +28,7 @@ from penstock.engine import once as only_once
 from penstock.engine.filling import is_zoned
 from penstock.engine.lease import clock
 from penstock.engine.signals import WORK
-from penstock.store import facts, messages, sweeps
+from penstock.store import claims, facts, messages, sweeps
 from penstock.store.database import Connection, Database
 from penstock.store.messages import Anonymous, Run, Single
 from penstock.store.rows import ANY_ZONE, BEGINNING
@@ -166,7 +166,7 @@ class Messages:
     ) -> dict[tuple[int, int], int]:
         known = await messages.find(connection, caller.account_id, asked)
         dispatch_ids = sorted({key[0] for key in known})
-        await facts.lock_dispatches(connection, dispatch_ids)
+        await claims.lock_dispatches(connection, dispatch_ids)
         # Looked at again: only under the lock is it certain that nobody claims them.
         known = await messages.find(connection, caller.account_id, sorted(known))
         open_keys = [key for key, message in known.items() if not message.is_over]

@@ -1,7 +1,8 @@
 """
 What the processes say to one another by NOTIFY.
 
-A signal only saves waiting: it may be lost, and whatever it says can be read from the tables.
+A signal only saves waiting: it may be lost, and whatever it says can be read from the tables.  The statements that
+change those say it themselves (`halt.sql`, `fact.sql`), so that it is heard if and when they commit.
 """
 
 from typing import NamedTuple
@@ -11,25 +12,16 @@ WORK = "work"
 
 
 class Halted(NamedTuple):
-    """A dispatch must not be written any more by whoever holds claims from before its *halts*-th halt."""
+    """``halted ID HALTS``: nobody may write more of claims from before the *halts*-th halt of a dispatch."""
 
     dispatch_id: int
     halts: int
 
 
 class Released(NamedTuple):
-    """A sender holds nothing more of a dispatch that is being halted, or its halt is finished."""
+    """``released ID``: a sender holds nothing more of a dispatch that is being halted, or its halt is finished."""
 
     dispatch_id: int
-
-
-def say(signal: Halted | Released) -> str:
-    """Write a signal as text."""
-    match signal:
-        case Halted(dispatch_id, halts):
-            return f"halted {dispatch_id} {halts}"
-        case Released(dispatch_id):
-            return f"released {dispatch_id}"
 
 
 def hear(said: str) -> Halted | Released | str:

@@ -7,7 +7,7 @@ find them.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from penstock.domain.model import Rate, Schedule
@@ -141,3 +141,8 @@ async def find_own(connection: Connection, sender_id: int) -> list[Run]:
     """Return all that a sender has claimed."""
     rows = await connection.fetch(*SQL.find_own_claims(sender_id=sender_id))
     return [Run(row["dispatch_id"], row["first_seq"], row["end_seq"], row["zone"]) for row in rows]
+
+
+async def lock_dispatches(connection: Connection, dispatch_ids: Iterable[int]) -> None:
+    """Lock dispatches to which something is about to come back."""
+    await connection.execute(*SQL.lock_dispatches(dispatch_ids=sorted(dispatch_ids)))

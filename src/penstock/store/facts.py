@@ -4,7 +4,7 @@ Facts: submissions, receipts and the tallies that count them, in one transaction
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -14,7 +14,6 @@ from penstock.store.database import Connection, Mark
 from penstock.store.statements import Statements
 
 SQL = Statements("fact")
-CLAIM = Statements("claim")
 
 #: Tally of facts that belong to no carrier.
 NO_CARRIER = 0
@@ -123,11 +122,6 @@ def _sum_up(tallied: Tallied) -> tuple[Sequence[Sequence[int]], Sequence[Sequenc
         each[2 * what - 2] += times
         each[2 * what - 1] += times * parts
     return _columns(list(sums), 2), _columns(list(map(tuple, sums.values())), 6)
-
-
-async def lock_dispatches(connection: Connection, dispatch_ids: Iterable[int]) -> None:
-    """Lock dispatches to which something is about to come back."""
-    await connection.execute(*CLAIM.lock_dispatches(dispatch_ids=sorted(dispatch_ids)))
 
 
 async def insert_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> set[tuple[int, int]]:

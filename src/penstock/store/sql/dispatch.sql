@@ -55,7 +55,8 @@ SELECT
           ORDER BY newest.id DESC LIMIT :most OFFSET :skip) AS page;
 
 -- name: find_among
--- The same for those of some dispatches that fit a filter; NULL restricts nothing.  Uses the primary key.
+-- The same for those of some dispatches that fit a filter; NULL restricts nothing.  Uses the primary key; so it is not
+-- one statement with the next, for a plan that serves both looks at all dispatches of the account.
 WITH fitting AS MATERIALIZED (
     SELECT id FROM dispatch
     WHERE id = ANY(:dispatch_ids::bigint[]) AND account_id = :account_id AND NOT is_anonymous
