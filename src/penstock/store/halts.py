@@ -91,7 +91,7 @@ def _receipt(row: asyncpg.Record) -> StopReceipt:
         requested_at=row["requested_at"],
         effective_at=row["effective_at"],
         key_id=row["key_id"],
-        took_ms=took.total_seconds() * 1000,
+        took_ms=took / dt.timedelta(milliseconds=1),
         total=row["total"],
         counts=Partition(row["accepted"], row["refused"], row["in_doubt"], row["never_sent"]),
         carriers=tuple(CarrierPartition(**share) for share in json.loads(row["carriers"])),

@@ -13,8 +13,9 @@ import random
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from itertools import count
-from typing import NamedTuple, cast
+from typing import Literal, cast
 from uuid import UUID
 
 from penstock.channels.smpp.simulator_log import WireLog
@@ -43,13 +44,11 @@ class Counters:
         self.malformed = 0
 
 
-class Due(NamedTuple):
-    """Something to be done later: an answer to be written, or a receipt to be sent."""
-
-    at: float
-    order: int
-    peer: Peer
-    what: bytes | SentMessage
+_FORM_ID: dict[Literal["dec", "hex", "uuid"], Callable[[int], bytes]] = {
+    "dec": b"%d".__mod__,
+    "hex": b"%x".__mod__,
+    "uuid": lambda number: str(UUID(int=number)).encode("ascii"),
+}
 
 
 class Simulator:
@@ -65,11 +64,13 @@ class Simulator:
         #: Receipts for accounts that have no connection to receive them.
         self.homeless: dict[str, deque[SentMessage]] = {}
         self._server: asyncio.Server | None = None
-        self._due: list[Due] = []
-        self._order = count()
+        #: What is due when: answers to be written and receipts to be sent.  All of one read are mostly due together.
+        self._due: dict[float, list[tuple[Peer, bytes | SentMessage]]] = {}
+        self._instants: list[float] = []  #: the keys of `_due`, a heap
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._ids = count(1 if settings.seed is not None else time.time_ns() // 1_000)
+        self._numbers = count(1 if settings.seed is not None else time.time_ns() // 1_000)
+        self._form_id = _FORM_ID[settings.id_format]
 
     async def start(self, tls: ssl.SSLContext | None = None) -> int:
         """Listen, over TLS if a context is given; returns the port."""
@@ -88,6 +89,7 @@ class Simulator:
             self._timer.cancel()
             self._timer = None
         self._due.clear()
+        self._instants.clear()
         for peer in list(self.peers):
             peer.abort()
         if self._server is not None:
@@ -97,18 +99,16 @@ class Simulator:
 
     def next_id(self) -> bytes:
         """Return a new message id in the form of the settings."""
-        number = next(self._ids)
-        match self.settings.id_format:
-            case "dec":
-                return b"%d" % number
-            case "hex":
-                return b"%x" % number
-            case "uuid":
-                return str(UUID(int=number)).encode("ascii")
+        return self._form_id(next(self._numbers))
 
     def schedule(self, at: float, peer: Peer, what: bytes | SentMessage) -> None:
         """Do something at an instant of the monotonic clock."""
-        heapq.heappush(self._due, Due(at, next(self._order), peer, what))
+        due = self._due.get(at)
+        if due is not None:
+            due.append((peer, what))
+            return
+        self._due[at] = [(peer, what)]
+        heapq.heappush(self._instants, at)
         if self._timer is None or at < self._timer_at - _GRAIN:
             self._arm(at)
 
@@ -138,15 +138,15 @@ class Simulator:
     def _run_due(self) -> None:
         self._timer = None
         until = time.monotonic() + _GRAIN / 2
-        due, touched = self._due, set()
-        while due and due[0].at <= until:
-            _, _, peer, what = heapq.heappop(due)
-            if isinstance(what, bytes):
-                peer.answer(what)
-            else:
-                self.route(what, peer)
-            touched.add(peer)
+        instants, touched = self._instants, set()
+        while instants and instants[0] <= until:
+            for peer, what in self._due.pop(heapq.heappop(instants)):
+                if isinstance(what, bytes):
+                    peer.answer(what)
+                else:
+                    self.route(what, peer)
+                touched.add(peer)
         for peer in touched:
             peer.flush()
-        if due:
-            self._arm(due[0].at)
+        if instants:
+            self._arm(instants[0])

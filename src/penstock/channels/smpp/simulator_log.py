@@ -1,8 +1,8 @@
 """
 The wire log of our own SMSC: one line of JSON for each PDU received.
 
-Lines are kept for at most 50 ms and written in one go, so that the log costs a microsecond or two
-a message.  `mono` is CLOCK_MONOTONIC, which all processes of a machine share, at the moment when the
+Lines are kept for at most 50 ms, encoded and written in one go, so that the log costs a microsecond
+or two a message.  `mono` is CLOCK_MONOTONIC, which all processes of a machine share, at the moment when the
 PDU arrived in the kernel (`penstock.channels.smpp.arrival`), however late it was read.
 """
 
@@ -18,12 +18,12 @@ from penstock.channels.smpp.spec import Command
 #: How long a line may wait, in seconds.
 FLUSH_SECONDS = 0.05
 #: Lines that are written at once, however young.
-FLUSH_LINES = 4_000
+FLUSH_LINES = 1_000
 
 _NAMES = {int(command): command.name.lower() for command in Command}
 
 
-class PduLine(msgspec.Struct, omit_defaults=True):
+class PduLine(msgspec.Struct, omit_defaults=True, gc=False):
     """A PDU without a short message."""
 
     mono: float
@@ -35,7 +35,7 @@ class PduLine(msgspec.Struct, omit_defaults=True):
     system_id: str = ""
 
 
-class SubmitLine(msgspec.Struct, omit_defaults=True):
+class SubmitLine(msgspec.Struct, omit_defaults=True, gc=False):
     """A submit_sm; *answer* says what was done with it, *part* and *parts* are there for long texts."""
 
     mono: float
@@ -58,8 +58,8 @@ class WireLog:
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - closed by `close`
-        self._lines: list[bytes] = []
-        self._encode = msgspec.json.Encoder().encode
+        self._lines: list[PduLine | SubmitLine] = []
+        self._encode = msgspec.json.Encoder().encode_lines
         self._timer: asyncio.TimerHandle | None = None
 
     def pdu(
@@ -94,8 +94,7 @@ class WireLog:
             self._timer.cancel()
             self._timer = None
         if self._lines:
-            self._lines.append(b"")
-            self._file.write(b"\n".join(self._lines))
+            self._file.write(self._encode(self._lines))
             self._lines.clear()
 
     def close(self) -> None:
@@ -104,7 +103,7 @@ class WireLog:
         self._file.close()
 
     def _add(self, line: PduLine | SubmitLine) -> None:
-        self._lines.append(self._encode(line))
+        self._lines.append(line)
         if len(self._lines) >= FLUSH_LINES:
             self.flush()
         elif self._timer is None:
