@@ -99,10 +99,7 @@ async def _send_one(
     await _send(case, store, options)
     case.costs["at work"] = await store.costs()
     for _ in range(options.probes):
-        await client.pause(dispatch_id)
-        left = (await client.look(dispatch_id)).messages.sending
-        await client.resume(dispatch_id)
-        await client.until_left(dispatch_id, left - 1)
+        await client.halt_for_a_moment(dispatch_id)
     if options.send < case.messages:
         await client.stop(dispatch_id)
     else:

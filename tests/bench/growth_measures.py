@@ -28,6 +28,8 @@ _LOOK_AT_MEMORY = 0.2  #: seconds between looks at the memory of the API
 _IDLE = 20.0  #: seconds after which a connection is made anew
 #: Messages of a request.
 BATCH = 1000
+#: Messages of a dispatch that are sent before it is halted: at full rate, then, whatever its size.
+RUN_UP = 2000
 
 
 class Export(NamedTuple):
@@ -108,7 +110,7 @@ class Client:
         await self.ask("stop receipt", "GET", f"/api/penstock/v1/dispatch/{dispatch_id}/stop-receipt")
 
     async def pause(self, dispatch_id: int) -> None:
-        """Pause a dispatch."""
+        """Pause a dispatch and return when nothing more of it leaves."""
         await self.ask("pause", "POST", f"/api/penstock/v1/dispatch/{dispatch_id}/pause")
 
     async def resume(self, dispatch_id: int) -> None:
@@ -164,12 +166,17 @@ class Client:
         dispatch_id = await self.create("probe")
         await self.fill([dispatch_id], size)
         await self.start(dispatch_id)
-        await self.until_left(dispatch_id, size - 1)
-        await self.pause(dispatch_id)
-        await self.resume(dispatch_id)
-        await self.until_left(dispatch_id, size - 1)
+        await self.until_left(dispatch_id, size - RUN_UP)
+        await self.halt_for_a_moment(dispatch_id)
         await self.stop(dispatch_id)
         return dispatch_id
+
+    async def halt_for_a_moment(self, dispatch_id: int) -> None:
+        """Pause a dispatch, go on with it and wait until it is sent at full rate again."""
+        await self.pause(dispatch_id)
+        left = (await self.look(dispatch_id)).messages.sending
+        await self.resume(dispatch_id)
+        await self.until_left(dispatch_id, left - RUN_UP)
 
     async def export(self, dispatch_id: int) -> Export:
         """Export a dispatch as CSV, and look at the API's memory meanwhile."""
