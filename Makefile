@@ -54,7 +54,7 @@ check-model:  ## check the model of the stop with spin, which it installs
 bench: setup  ## measure and print a table
 	$(BIN)/python -m tests.bench
 
-bench-growth: setup  ## compare ten thousand messages with ten million; about 20 minutes, 10 GB (ARGS=--help)
+bench-growth: setup  ## compare ten thousand messages with ten million; about 10 minutes, 10 GB (ARGS=--help)
 	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 bench-peers: setup $(GATEWAYS:%=$(GATEWAY_VENVS)/%/made)  ## measure beside Kannel, Jasmin, Celery and dramatiq (ARGS=--help)

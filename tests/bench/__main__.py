@@ -46,7 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--huge", type=int, default=300_000, help="messages of that dispatch")
     parser.add_argument("--senders", type=int, default=1)
     parser.add_argument("--connections", type=int, default=2)
-    parser.add_argument("--window", type=int, default=200)
+    parser.add_argument("--window", type=int, default=100, help="unanswered submit_sm on each")
     parser.add_argument("--markdown", type=Path, help="file to write the table and the histograms to")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     options = parser.parse_args()
