@@ -88,7 +88,7 @@ class Store:
             "account_id": account_id, "statuses": list(DispatchStatus), "traffic_center_ids": None,
             "most": 100, "skip": 0,
         }  # fmt: skip
-        named = {"created_from": None, "created_to": None, "name": "ROBE"}
+        named = {"created_from": None, "created_to": None, "dispatch_ids": None, "name": "ROBE"}
         claim, sweep, dispatch = Statements("claim"), Statements("sweep"), Statements("dispatch")
         return [
             await self._cost(claim.pick_dispatches, lowest=3, channel_types=["SMS"], most=16),

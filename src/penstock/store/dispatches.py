@@ -116,18 +116,21 @@ async def find(connection: Connection, account_id: int, wanted: DispatchFilter) 
     """Return how many dispatches fit, and the ids of one page of them."""
     values = {
         "account_id": account_id,
-        "statuses": wanted.statuses or None,
+        "statuses": sorted(set(wanted.statuses or DispatchStatus)),
         "traffic_center_ids": wanted.traffic_center_ids or None,
         "most": wanted.per_page,
         "skip": (wanted.page - 1) * wanted.per_page,
     }
-    more = {"created_from": wanted.created_from, "created_to": wanted.created_to, "name": wanted.name}
-    if wanted.dispatch_ids:
-        statement = SQL.find_among(**values, **more, dispatch_ids=wanted.dispatch_ids)
-    elif is_search(wanted):
-        statement = SQL.search_dispatches(**values, **more)
+    if wanted.dispatch_ids or is_search(wanted):
+        statement = SQL.search_dispatches(
+            **values,
+            dispatch_ids=wanted.dispatch_ids or None,
+            created_from=wanted.created_from,
+            created_to=wanted.created_to,
+            name=wanted.name,
+        )
     else:
-        statement = SQL.find_dispatches(**values | {"statuses": sorted(set(wanted.statuses or DispatchStatus))})
+        statement = SQL.find_dispatches(**values)
     [(total, page)] = await connection.fetch(*statement)
     return total, page
 
