@@ -19,13 +19,15 @@ from penstock.engine.retention import Retention
 from penstock.store.database import Database
 from penstock.store.embedded import connect_or_start
 from tests.bench import growth_tables
-from tests.bench.growth_measures import Client, resident
+from tests.bench.growth_measures import RUN_UP, Client, resident
 from tests.bench.growth_store import Store, looking
 from tests.bench.growth_tables import HUGE, MANY, SMALL, Case
 from tests.bench.stand import Shape, stand
 
 _LATENCY = 10  #: milliseconds in which the carrier answers
 _DAYS = 1  #: of retention, at the end
+#: Messages needed for each that leaves before a halt: more leave until it is looked at, and the last needs some left.
+_SPARE = 2.5
 
 
 def _options() -> argparse.Namespace:
@@ -46,6 +48,13 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         vars(options).update(huge=300_000, dispatches=300, send=60_000, probes=3, asks=10)
+    left = options.huge - min(options.send, options.huge * 9 // 10)
+    for what, given, needed in (
+        ("--small", options.small, int(_SPARE * 2 * RUN_UP)),
+        ("--huge less what is sent before its pauses", left, int(_SPARE * options.probes * RUN_UP)),
+    ):
+        if given < needed:
+            parser.error(f"{what}: {given:,} messages, expected at least {needed:,}; each halt comes after {RUN_UP:,}")
     return options
 
 
